@@ -1,0 +1,1 @@
+"""What reads the log, and the commands."""

@@ -56,21 +56,24 @@ class Changes:
     tallies: Tallies = field(default_factory=lambda: defaultdict(Counter))
 
 
-class NeedsHistory(Exception):  # noqa: N818 - a signal of this module, not an error of the project
+_NOTHING = Stored(complete=True)
+
+
+class NeedsHistory(Exception):
     """The fold of this inquiry needs its whole history."""
 
 
 def fold_batch(
-    stored: Mapping[str, Stored], batch: Mapping[str, Sequence[Sighting]], rules: Rules
-) -> tuple[Changes, list[str]]:
+    stored: Mapping[str, Stored], batch: Mapping[str, Sequence[Sighting]], rules: Rules, changes: Changes
+) -> list[str]:
     """Fold what a batch brings (inquiry id → its records in the order of the log) over what the ledger holds.
 
-    Returns the changes, and the ids of those inquiries that could not be folded without their whole history: load
-    it, and fold those again.
+    Adds to `changes`, and returns the ids of those inquiries that could not be folded without their whole history:
+    load it, and fold those again.
     """
-    changes, unfolded = Changes(), []
+    unfolded = []
     for inquiry_id, sightings in batch.items():
-        aggregate = Aggregate(inquiry_id, stored.get(inquiry_id, Stored(complete=True)), rules)
+        aggregate = Aggregate(inquiry_id, stored.get(inquiry_id, _NOTHING), rules)
         try:
             for sighting in sightings:
                 aggregate.read(sighting)
@@ -78,7 +81,7 @@ def fold_batch(
             unfolded.append(inquiry_id)
         else:
             aggregate.settle(changes)
-    return changes, unfolded
+    return unfolded
 
 
 class Aggregate:

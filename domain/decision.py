@@ -31,7 +31,7 @@ DecisionTable = Mapping[Status | None, Decision]
 
 _ALWAYS: DecisionTable = {
     None: Decision.UNDECIDED,
-    **{status: Decision.UNDECIDED for status in Status},
+    **dict.fromkeys(Status, Decision.UNDECIDED),
     Status.APPROVED: Decision.APPROVED,
     Status.DECLINED: Decision.DECLINED,
     Status.NEEDS_REVIEW: Decision.NEEDS_REVIEW,
@@ -123,7 +123,7 @@ class _Reader:
         return PolicyError(self._path, problem, key=".".join(path), line=self._find(path))
 
     def _find(self, path: list[str]) -> int | None:
-        """The line of the key, looked for below its section's header (a dotted or inline key: the first that names it)."""
+        """The line of the key, looked for below its section's header; of a dotted key the first that names it."""
         words = [re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])") for word in path]
         start = 0
         for word in words:

@@ -85,16 +85,16 @@ NONE = "none"
 
 #: D documented, S shortcut, A adopted, R reversal, = repeated, else the reason of the refusal.
 TABLE = """
-from          created        started        completed      failed         expired        marked-for-review approved   declined
-none          D              A              A              A              A              A                 A          A
-created       =              D              S              S              D              S                 S          S
-pending       created_twice  =              D              D              D              S                 S          S
-expired       created_twice  S              S              S              =              D                 D          D
-completed     created_twice  after_outcome  =              after_outcome  after_outcome  D                 D          D
-failed        created_twice  after_outcome  after_outcome  =              after_outcome  D                 D          D
-needs_review  created_twice  after_outcome  after_outcome  after_outcome  after_outcome  =                 D          D
-approved      after_decision after_decision after_decision after_decision after_decision after_decision    =          R
-declined      after_decision after_decision after_decision after_decision after_decision after_decision    R          =
+from         created        started        completed      failed         expired        marked-for-review approved declined
+none         D              A              A              A              A              A                 A        A
+created      =              D              S              S              D              S                 S        S
+pending      created_twice  =              D              D              D              S                 S        S
+expired      created_twice  S              S              S              =              D                 D        D
+completed    created_twice  after_outcome  =              after_outcome  after_outcome  D                 D        D
+failed       created_twice  after_outcome  after_outcome  =              after_outcome  D                 D        D
+needs_review created_twice  after_outcome  after_outcome  after_outcome  after_outcome  =                 D        D
+approved     after_decision after_decision after_decision after_decision after_decision after_decision    =        R
+declined     after_decision after_decision after_decision after_decision after_decision after_decision    R        =
 """
 
 _EDGES = {"D": Edge.DOCUMENTED, "S": Edge.SHORTCUT, "A": Edge.ADOPTED, "R": Edge.REVERSAL}

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from domain.aggregate import Changes, Entry, Stored
-from domain.books import LogState, Position, Quarantined
+from domain.books import LogState, Position
 from domain.event import Record, Sighting
 from domain.revision import Row
 
@@ -67,8 +67,8 @@ class LedgerTransaction(Protocol):
     def history(self, inquiry_ids: Collection[str]) -> Mapping[str, Stored]:
         """All entries and sightings of these inquiries; `row` is left None for the caller."""
 
-    def store(self, changes: Changes, quarantined: Sequence[Quarantined]) -> None:
-        """Write what a batch changed. The positions and counts move with it."""
+    def store(self, changes: Changes) -> None:
+        """Write what a batch changed, its tallies into the books. Once a transaction."""
 
 
 class Ledger(Protocol):
@@ -85,5 +85,5 @@ class Ledger(Protocol):
 
     def begin(self, moves: Mapping[int, tuple[int, int]]) -> AbstractContextManager[LedgerTransaction]:
         """One transaction that moves each partition from the expected offset to the next. Committed at the end of
-        the block, rolled back when it raises. Fenced where a position is not the expected one; Contended;
-        LedgerUnavailable."""
+        the block, rolled back when it raises. Fenced where a position is not the expected one; RulesError where
+        the rows are made under other rules by now; Contended; LedgerUnavailable."""

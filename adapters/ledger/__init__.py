@@ -1,0 +1,1 @@
+"""The ledger in Postgres (psycopg 3, SQL one can see)."""

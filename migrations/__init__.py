@@ -1,0 +1,1 @@
+"""Alembic migrations: SQL by hand, nothing of ours imported."""

@@ -95,7 +95,7 @@ failed       created_twice  after_outcome  after_outcome  =              after_o
 needs_review created_twice  after_outcome  after_outcome  after_outcome  after_outcome  =                 D        D
 approved     after_decision after_decision after_decision after_decision after_decision after_decision    =        R
 declined     after_decision after_decision after_decision after_decision after_decision after_decision    R        =
-"""
+"""  # noqa: E501 - a drawing
 
 _EDGES = {"D": Edge.DOCUMENTED, "S": Edge.SHORTCUT, "A": Edge.ADOPTED, "R": Edge.REVERSAL}
 _REPEATED = "="

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
@@ -23,13 +22,18 @@ from domain.event import Event, format_time, is_text, parse_time
 #: `[]` has depth 1.
 MAX_DEPTH = 100
 
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH}"
+
 CREATED_AT = ("created-at", "createdAt", "created_at")
 REFERENCE_ID = ("reference-id", "referenceId", "reference_id")
 INQUIRY_TEMPLATE = ("inquiry-template", "inquiryTemplate", "inquiry_template")
 
-_OBJECT: Mapping[str, Any] = {}
+_ABSENT = object()
 
-_KINDS = {
+_CONTAINERS = frozenset({dict, list})
+
+_KINDS: Mapping[type, str] = {
+    object: "missing",
     type(None): "null",
     bool: "boolean",
     int: "number",
@@ -65,79 +69,86 @@ def read_body(raw: bytes | None) -> Delivery:
     occurred_at = _time(created_at)
     for path, text in (("id", event_id), ("attributes.name", name), ("attributes.payload.data.id", inquiry_id)):
         if not is_text(text):
-            _refuse(QuarantineReason.BAD_FIELD, f"data.{path}: NUL, half a surrogate, or over 512 bytes")
+            raise Undecodable(QuarantineReason.BAD_FIELD, f"data.{path}: NUL, half a surrogate, or over 512 bytes")
     return Delivery(Event(inquiry_id, event_id, name, occurred_at, None, *_optional(entity)), payload_type)
 
 
 def find_inquiry_id(raw: bytes) -> str | None:
-    """`payload.data.id` of a body that `read_body` refuses, where JSON can be parsed (at any depth) and it is usable."""
-    return _usable(_dig(_peek(raw), "data", "attributes", "payload", "data", "id"))
+    """`payload.data.id` of a body that `read_body` refuses, where a JSON parser finds it and it is usable."""
+    return _peek(raw).inquiry_id
 
 
 def sketch(raw: bytes) -> Mapping[str, str]:
     """The headers `ce_id`, `ce_type`, `ce_subject`, `ce_time` that are known of a body that `read_body` refuses.
 
-    Never all four: such a record would be read by its headers, and its body not be quarantined. Then `ce_type` stays out.
+    Never all four: such a record would be read by its headers, and never be quarantined. Then `ce_type` stays out.
     """
-    document = _peek(raw)
-    attributes = _dig(document, "data", "attributes")
-    name = _usable(_dig(attributes, "name"))
+    peek = _peek(raw)
     known = {
-        "ce_id": _usable(_dig(document, "data", "id")),
-        "ce_type": name and f"com.withpersona.{name}",
-        "ce_subject": _usable(_dig(attributes, "payload", "data", "id")),
-        "ce_time": _peek_time(_first(attributes, CREATED_AT) if isinstance(attributes, dict) else None),
+        "ce_id": peek.event_id,
+        "ce_subject": peek.inquiry_id,
+        "ce_time": peek.created_at and format_time(peek.created_at),
     }
-    if all(known.values()):
-        del known["ce_type"]
+    if not all(known.values()):
+        known["ce_type"] = peek.name and f"com.withpersona.{peek.name}"
     return {header: value for header, value in known.items() if value}
 
 
 def parse_json(raw: bytes | None) -> dict[str, Any]:
     """A body's outermost object. Undecodable: not_json, or missing_field where it is no object."""
     document = _parse(raw)
-    if _is_deep(document):
-        _refuse(QuarantineReason.NOT_JSON, f"nested deeper than {MAX_DEPTH}")
+    if _has_brackets(raw or b"") and _is_deep(document):
+        raise Undecodable(QuarantineReason.NOT_JSON, _TOO_DEEP)
     if not isinstance(document, dict):
-        _refuse(QuarantineReason.MISSING_FIELD, f"the body: {_kind(document)}, not an object")
+        raise Undecodable(QuarantineReason.MISSING_FIELD, f"the body: {_kind(document)}, not an object")
     return document
 
 
 def _parse(raw: bytes | None) -> Any:
-    """One JSON value, or Undecodable; the parser's own error is not chained, since it holds the body."""
+    """One JSON value of any depth, or Undecodable."""
     if not raw:
-        _refuse(QuarantineReason.NOT_JSON, "no value")
+        raise Undecodable(QuarantineReason.NOT_JSON, "no value")
     try:
         return from_json(raw, allow_inf_nan=False)
     except ValueError:
-        pass
+        return _parse_slowly(raw)
+
+
+def _parse_slowly(raw: bytes) -> Any:
+    """Raises after the handlers, not in them: the parser's error holds the body, and must not be chained."""
     try:
         return _DECODER.decode(raw.decode())
     except UnicodeDecodeError:
-        _refuse(QuarantineReason.NOT_JSON, "not UTF-8")
+        problem = "not UTF-8"
     except RecursionError:
-        _refuse(QuarantineReason.NOT_JSON, f"nested deeper than {MAX_DEPTH}")
+        problem = _TOO_DEEP
     except ValueError:
-        _refuse(QuarantineReason.NOT_JSON, "not JSON")
+        problem = "not JSON"
+    raise Undecodable(QuarantineReason.NOT_JSON, problem)
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-# A number is never read, and `int` refuses more than 4300 digits, so any number may be a float.
+# `int` refuses more than 4300 digits; no number is ever read here, so all of them may be floats.
 _DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
 
 
+def _has_brackets(raw: bytes) -> bool:
+    """Whether there are enough of them to be nested too deep; in a small body there are not."""
+    return raw.count(b"{") + raw.count(b"[") > MAX_DEPTH
+
+
 def _is_deep(document: Any) -> bool:
-    """Whether containers are nested deeper than `MAX_DEPTH`, a level at a time: no recursion to run out of."""
-    level = [document]
+    """Whether containers are nested deeper than `MAX_DEPTH`: level by level, with no recursion to run out of."""
+    level: list[Any] = [[document]]
     for _ in range(MAX_DEPTH + 1):
         level = [
             child
             for node in level
-            if node.__class__ is dict or node.__class__ is list
-            for child in (node.values() if node.__class__ is dict else node)
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _CONTAINERS
         ]
         if not level:
             return False
@@ -145,14 +156,100 @@ def _is_deep(document: Any) -> bool:
 
 
 def _object(holder: Mapping[str, Any], key: str, path: str) -> dict[str, Any]:
-    value = holder.get(key, _OBJECT)
-    if value.__class__ is not dict or value is _OBJECT:
-        _miss(path, value, "an object")
-    return value  # type: ignore[no-any-return]
+    value = holder.get(key, _ABSENT)
+    if isinstance(value, dict):
+        return value
+    raise _missing(path, value, "an object")
 
 
 def _string(holder: Mapping[str, Any], spellings: tuple[str, ...], path: str) -> str:
     value = _first(holder, spellings)
-    if value.__class__ is not str or not value:
-        _miss(path, value, "a string")
-    return value  # type: ignore[no-any-return]
+    if isinstance(value, str) and value:
+        return value
+    raise _missing(path, value, "a string")
+
+
+def _first(holder: Mapping[str, Any], spellings: tuple[str, ...]) -> Any:
+    """The value under the first spelling that is there, though it be null."""
+    for key in spellings:
+        if key in holder:
+            return holder[key]
+    return _ABSENT
+
+
+def _missing(path: str, value: object, needed: str) -> Undecodable:
+    kind = "empty" if value == "" else _kind(value)
+    return Undecodable(QuarantineReason.MISSING_FIELD, f"{path}: {kind}, {needed} is needed")
+
+
+def _kind(value: object) -> str:
+    return _KINDS[type(value)]
+
+
+def _time(text: str) -> datetime:
+    """Raises after the handler: the parser's error quotes the value."""
+    moment = _parse_time(text)
+    if moment is None:
+        raise Undecodable(QuarantineReason.BAD_TIME, "data.attributes.created-at: not an RFC 3339 time with a zone")
+    return moment
+
+
+def _parse_time(text: str) -> datetime | None:
+    try:
+        return parse_time(text)
+    except ValueError:
+        return None
+
+
+def _optional(entity: Mapping[str, Any]) -> tuple[str | None, str | None, str | None, str | None]:
+    """Reference id, account, template and status; what is not usable counts as missing."""
+    attributes = _child(entity, ("attributes",))
+    relationships = _child(entity, ("relationships",))
+    return (
+        _usable(_first(attributes, REFERENCE_ID)),
+        _related(relationships, ("account",)),
+        _related(relationships, INQUIRY_TEMPLATE) or _related(relationships, ("template",)),
+        _usable(attributes.get("status")),
+    )
+
+
+def _related(relationships: Mapping[str, Any], spellings: tuple[str, ...]) -> str | None:
+    return _usable(_child(_child(relationships, spellings), ("data",)).get("id"))
+
+
+def _child(holder: Mapping[str, Any], spellings: tuple[str, ...]) -> Mapping[str, Any]:
+    return _as_object(_first(holder, spellings))
+
+
+def _as_object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _usable(value: Any) -> str | None:
+    return value if is_text(value) else None
+
+
+class _Peek(NamedTuple):
+    """What may be known of a body that cannot be read."""
+
+    event_id: str | None = None
+    name: str | None = None
+    created_at: datetime | None = None
+    inquiry_id: str | None = None
+
+
+def _peek(raw: bytes) -> _Peek:
+    try:
+        document = _parse(raw)
+    except Undecodable:
+        return _Peek()
+    data = _child(_as_object(document), ("data",))
+    attributes = _child(data, ("attributes",))
+    entity = _child(_child(attributes, ("payload",)), ("data",))
+    created_at = _first(attributes, CREATED_AT)
+    return _Peek(
+        _usable(data.get("id")),
+        _usable(attributes.get("name")),
+        _parse_time(created_at) if isinstance(created_at, str) else None,
+        _usable(entity.get("id")),
+    )

@@ -1,7 +1,7 @@
-"""The signature of a delivery: `Persona-Signature: t=<unix seconds>,v1=<hex>`, one group or several with spaces between.
+"""The signature of a delivery: `Persona-Signature: t=<unix seconds>,v1=<hex>`, in one group or several.
 
 `v1` is the hex of HMAC-SHA256 over `"<t>" + "." + raw body`, keyed by the secret as it is (persona.md, section 4).
-While a secret is rotated Persona sends a group for each; every group is checked with its own `t`.
+While a secret is rotated Persona sends a group for each, with a space between; each is checked with its own `t`.
 """
 
 from __future__ import annotations

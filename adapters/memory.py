@@ -5,6 +5,7 @@ What a claim rests on is never here.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -173,7 +174,10 @@ class MemoryFeed:
         assert self._assigned is not None
         if not self._offsets:
             self._offsets.update(self._assigned(list(self._log.records)))
-        return {p: piece for p in self._log.records if (piece := self._take(p)) is not None}
+        slices = {p: piece for p in self._log.records if (piece := self._take(p)) is not None}
+        if not slices:
+            time.sleep(min(timeout_s, 0.001))
+        return slices
 
     def _take(self, partition: int) -> Slice | None:
         start = self._offsets[partition]

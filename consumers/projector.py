@@ -160,6 +160,7 @@ class Projector:
         for partition in partitions:
             for held in (self._positions, self._read, self._written):
                 held.pop(partition, None)
+        self._joined = bool(self._positions)  # with none left, the next assignment tells what is ours
         log.info("revoked", partitions=sorted(partitions))
 
     def _resync(self) -> None:

@@ -79,51 +79,53 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
 
     kafka_bootstrap: Annotated[str, StringConstraints(pattern=r"^[^\s,/@]+(,[^\s,/@]+)*$")] | None = Field(
-        None, description="host:port, or several of them, comma-separated"
+        default=None, description="host:port, or several of them, comma-separated"
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = Field(
-        None, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+        default=None, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
     )
-    kafka_security_ssl_cafile: FilePath | None = Field(None, description="a file of CA certificates (PEM)")
-    kafka_security_ssl_certfile: FilePath | None = Field(None, description="a file with our certificate (PEM)")
-    kafka_security_ssl_keyfile: FilePath | None = Field(None, description="a file with our private key (PEM)")
-    kafka_security_ssl_password: Text | None = Field(None, repr=False, description="the private key's password")
-    kafka_security_ssl_check_hostname: bool | None = Field(None, description="true or false")
+    kafka_security_ssl_cafile: FilePath | None = Field(default=None, description="a file of CA certificates (PEM)")
+    kafka_security_ssl_certfile: FilePath | None = Field(default=None, description="a file with our certificate (PEM)")
+    kafka_security_ssl_keyfile: FilePath | None = Field(default=None, description="a file with our private key (PEM)")
+    kafka_security_ssl_password: Text | None = Field(default=None, repr=False, description="the private key's password")
+    kafka_security_ssl_check_hostname: bool | None = Field(default=None, description="true or false")
     kafka_security_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+        default=None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
     )
-    kafka_security_sasl_plain_username: Text | None = Field(None, repr=False, description="the SASL user")
-    kafka_security_sasl_plain_password: Text | None = Field(None, repr=False, description="the SASL user's password")
+    kafka_security_sasl_plain_username: Text | None = Field(default=None, repr=False, description="the SASL user")
+    kafka_security_sasl_plain_password: Text | None = Field(
+        default=None, repr=False, description="the SASL user's password"
+    )
     topic: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = Field(
-        "persona.events", description="a topic name: letters, digits, `.`, `_` and `-`, at most 249"
+        default="persona.events", description="a topic name: letters, digits, `.`, `_` and `-`, at most 249"
     )
     partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        6, description="a number from 1 to 10000: how many partitions `migrate` gives a topic it creates"
+        default=6, description="a number from 1 to 10000: how many partitions `migrate` gives a topic it creates"
     )
-    group: Text = Field("inquiry-ledger", description="the name of the consumer group")
+    group: Text = Field(default="inquiry-ledger", description="the name of the consumer group")
     database_url: Annotated[str, StringConstraints(pattern=r"^(postgres(ql)?://\S+|\s*\w+\s*=.*)$")] | None = Field(
-        None, repr=False, description="postgresql://user:password@host:port/database"
+        default=None, repr=False, description="postgresql://user:password@host:port/database"
     )
     webhook_secret: Annotated[Secrets | None, BeforeValidator(_split)] = Field(
-        None, repr=False, description="the secrets of source `default`, comma-separated"
+        default=None, repr=False, description="the secrets of source `default`, comma-separated"
     )
     named_sources: Annotated[dict[str, SourceSettings], BeforeValidator(_parse_json), AfterValidator(_named)] = Field(
         default_factory=dict,
         alias="sources",
         description='JSON such as {"eu": {"secrets": ["…"], "environment": "production"}}, names of letters and digits',
     )
-    http_host: Text = Field("127.0.0.1", description="the address to listen on")
-    edge_port: Port = Field(8080, description="a port from 0 to 65535 (0: any free one)")
-    api_port: Port = Field(8081, description="a port from 0 to 65535 (0: any free one)")
+    http_host: Text = Field(default="127.0.0.1", description="the address to listen on")
+    edge_port: Port = Field(default=8080, description="a port from 0 to 65535 (0: any free one)")
+    api_port: Port = Field(default=8081, description="a port from 0 to 65535 (0: any free one)")
     max_body_bytes: Annotated[int, Field(ge=1, le=MAX_RECORD_BYTES - HEADER_ROOM_BYTES)] = Field(
-        2_000_000,
+        default=2_000_000,
         description=f"a number from 1 to {MAX_RECORD_BYTES - HEADER_ROOM_BYTES}: a body must fit into a record of the "
         f"topic ({MAX_RECORD_BYTES} bytes) with its headers",
     )
     signature_tolerance_s: Annotated[int, Field(ge=0)] = Field(
-        187_200, description="a number of seconds, 0 or more (0: any age)"
+        default=187_200, description="a number of seconds, 0 or more (0: any age)"
     )
-    policy: Path | None = Field(None, description="the path of a policy file (TOML)")
+    policy: Path | None = Field(default=None, description="the path of a policy file (TOML)")
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("inquiry-ledger"), description="the path of a folder"
     )

@@ -38,12 +38,17 @@ class SmallLedger:
 
     def take(self, batch: Sequence[Sighting]) -> list[str]:
         """Fold a batch and keep what it changed. Returns the inquiries whose history had to be loaded for it."""
+        changes, unfolded = self.fold(batch)
+        self._keep(changes)
+        return unfolded
+
+    def fold(self, batch: Sequence[Sighting]) -> tuple[Changes, list[str]]:
+        """What a batch changes, not kept, and the inquiries whose history had to be loaded for it."""
         groups, changes = group_by_inquiry(batch), Changes()
         unfolded = fold_batch(self._stored(groups), groups, self._rules, changes)
         rest = {key: groups[key] for key in unfolded}
         assert fold_batch({key: self._history(key) for key in rest}, rest, self._rules, changes) == []
-        self._keep(changes)
-        return unfolded
+        return changes, unfolded
 
     def _stored(self, groups: Mapping[str, Sequence[Sighting]]) -> dict[str, Stored]:
         if self._whole:

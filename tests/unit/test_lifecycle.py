@@ -230,8 +230,8 @@ def test_a_doubled_column_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("row", "column", "word"),
-    [(3, 2, "X"), (3, 2, "d"), (3, 2, "refused"), (3, 2, "✗"), (3, 0, "redacted"), (3, 0, "Pending"), (0, 3, "complete"),
-     (0, 3, "redacted"), (0, 6, "needs_review")],
+    [(3, 2, "X"), (3, 2, "d"), (3, 2, "refused"), (3, 2, "✗"), (3, 0, "redacted"), (3, 0, "Pending"),
+     (0, 3, "complete"), (0, 3, "redacted"), (0, 6, "needs_review")],
 )  # fmt: skip
 def test_an_unknown_word_is_refused(row: int, column: int, word: str) -> None:
     with pytest.raises(ValueError):

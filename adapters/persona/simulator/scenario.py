@@ -114,7 +114,8 @@ class Story(NamedTuple):
 
 
 def tell(rng: Random, started_at: datetime, templates: tuple[str, ...], scenario: Scenario | None = None) -> Story:
-    """One inquiry whose first event occurs at `started_at` (UTC), by a scenario of its own or the one given."""
+    """One inquiry whose first event occurs at `started_at` (UTC, cut to milliseconds), by the scenario or by chance."""
+    started_at = started_at.replace(microsecond=started_at.microsecond // 1000 * 1000)
     scenario = scenario or choose(rng)
     narrator = _Narrator(rng, started_at, rng.choice(templates))
     told = tuple(narrator.tell(effect, name) for effect, name in read_script(scenario.script))

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -61,11 +61,22 @@ async def deliver(
     `secrets`: the current one first, then, where there is one, the old one. `time_scale`: real seconds for a second
     of the plan, of the time between deliveries and between attempts (0: no time passes). `progress(done, total)`.
     """
-    limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-    async with httpx.AsyncClient(limits=limits, timeout=ANSWER_WITHIN_S, trust_env=False) as client:
-        sender = _Sender(client, url, secrets, time_scale, asyncio.Semaphore(concurrency))
-        await sender.run(plan, rate, progress)
+    async with AsyncExitStack() as stack:
+        lanes = await _open_lanes(stack, concurrency)
+        sender = _Sender(lanes, url, secrets, time_scale, lambda done: progress(done, len(plan.deliveries)))
+        await sender.run(plan, rate)
     return sender.outcome
+
+
+async def _open_lanes(stack: AsyncExitStack, concurrency: int) -> asyncio.Queue[httpx.AsyncClient]:
+    """A client for each connection: httpx's pool looks at all of its connections at every request, and with 32 of
+    them that takes longer than the request."""
+    lanes: asyncio.Queue[httpx.AsyncClient] = asyncio.Queue()
+    limits, context = httpx.Limits(max_connections=1), httpx.create_ssl_context()
+    for _ in range(concurrency):
+        client = httpx.AsyncClient(limits=limits, verify=context, timeout=ANSWER_WITHIN_S, trust_env=False)
+        lanes.put_nowait(await stack.enter_async_context(client))
+    return lanes
 
 
 def webhook_headers(
@@ -89,58 +100,50 @@ class _Sender:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        lanes: asyncio.Queue[httpx.AsyncClient],
         url: str,
         secrets: Sequence[str],
         time_scale: float,
-        gate: asyncio.Semaphore,
+        report: Callable[[int], None],
     ) -> None:
         self.outcome = Outcome()
-        self._client = client
+        self._lanes = lanes
         self._url = url
         self._secrets = secrets
         self._time_scale = time_scale
-        self._gate = gate
+        self._report = report
 
-    async def run(self, plan: Plan, rate: float, progress: Callable[[int, int], None]) -> None:
-        begin, total = time.monotonic(), len(plan.deliveries)
+    async def run(self, plan: Plan, rate: float) -> None:
+        begin = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number, planned in enumerate(plan.deliveries):
                 due = max(planned.at * self._time_scale, number / rate if rate else 0)
-                await self._wait(begin + due - time.monotonic())
-                await self._gate.acquire()
-                group.create_task(self._carry(planned)).add_done_callback(
-                    lambda _: progress(self.outcome.answers.total(), total)
-                )
+                await asyncio.sleep(max(0, begin + due - time.monotonic()))
+                group.create_task(self._carry(planned, await self._lanes.get()))
 
-    async def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            await asyncio.sleep(seconds)
-
-    async def _carry(self, planned: Planned) -> None:
-        """One delivery with its attempts. The gate is held by the caller for the first of them."""
-        status = await self._attempt(planned, planned.lost_attempts + 1)
-        if planned.kind is not Kind.FORGED:
-            for made, pause in list(enumerate(RETRY_PAUSES, start=2))[planned.lost_attempts :]:
-                if status in _ACCEPTED:
-                    break
-                await asyncio.sleep(pause * self._time_scale)
-                await self._gate.acquire()
-                status = await self._attempt(planned, made)
-            if status not in _ACCEPTED:
-                self.outcome.never_accepted.append(planned)
+    async def _carry(self, planned: Planned, lane: httpx.AsyncClient) -> None:
+        """One delivery with its attempts, the first of them on `lane`."""
+        made = planned.lost_attempts + 1
+        status = await self._attempt(planned, made, lane)
+        while status not in _ACCEPTED and made < MAX_ATTEMPTS and planned.kind is not Kind.FORGED:
+            await asyncio.sleep(RETRY_PAUSES[made - 1] * self._time_scale)
+            made += 1
+            status = await self._attempt(planned, made, await self._lanes.get())
         self.outcome.answers[planned.kind, status] += 1
+        if status not in _ACCEPTED and planned.kind is not Kind.FORGED:
+            self.outcome.never_accepted.append(planned)
+        self._report(self.outcome.answers.total())
 
-    async def _attempt(self, planned: Planned, attempts_made: int) -> int:
+    async def _attempt(self, planned: Planned, attempts_made: int, lane: httpx.AsyncClient) -> int:
         try:
-            return await self._post(planned, attempts_made)
+            return await self._post(planned, attempts_made, lane)
         finally:
-            self._gate.release()
+            self._lanes.put_nowait(lane)
 
-    async def _post(self, planned: Planned, attempts_made: int) -> int:
+    async def _post(self, planned: Planned, attempts_made: int, lane: httpx.AsyncClient) -> int:
         headers = webhook_headers(self._secrets, planned.body, time.time(), planned.signing, attempts_made)
         try:
-            answer = await self._client.post(self._url, content=planned.body, headers=headers)
+            answer = await lane.post(self._url, content=planned.body, headers=headers)
         except httpx.TransportError:
             status = NO_ANSWER
         else:

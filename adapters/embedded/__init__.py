@@ -1,0 +1,1 @@
+"""A real Kafka and a real Postgres as child processes: no Docker, no root, no installed Java."""

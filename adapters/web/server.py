@@ -1,0 +1,108 @@
+"""Runs an ASGI application on uvicorn (uvloop, httptools): binds with clear errors, stops without losing a request."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+from types import FrameType
+from typing import NamedTuple
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from adapters.web.protocol import BoundedProtocol
+from domain.errors import SettingsError
+
+_BACKLOG = 2048
+
+#: More than a load balancer keeps an idle connection (60 s is common), so that it is the one to close it.
+_KEEP_ALIVE_S = 75
+
+#: For requests that are being answered when the process is told to stop; then they get 503.
+_GRACE_S = 10
+
+
+class Address(NamedTuple):
+    """Where to listen, and the variables that say so, for errors."""
+
+    host: str
+    port: int
+    port_variable: str
+    host_variable: str = "LEDGER_HTTP_HOST"
+
+
+def listen(address: Address) -> socket.socket:
+    """A listening socket; port 0 takes any free one. SettingsError names the variable to change."""
+    try:
+        found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise SettingsError(address.host_variable, f"{address.host} is not an address of this machine") from error
+    family, _, _, _, where = found[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(where)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _cannot_bind(address, error) from error
+    return listener
+
+
+def _cannot_bind(address: Address, error: OSError) -> SettingsError:
+    if isinstance(error, PermissionError):
+        return SettingsError(address.port_variable, f"this user may not listen on port {address.port}")
+    if error.errno == errno.EADDRINUSE:
+        return SettingsError(
+            address.port_variable, f"port {address.port} of {address.host} is in use: free it, or choose another"
+        )
+    return SettingsError(address.host_variable, f"{address.host} is not an address of this machine")
+
+
+class WebServer:
+    """One application on one socket."""
+
+    def __init__(
+        self, app: ASGIApp, listener: socket.socket, protocol: type[BoundedProtocol] = BoundedProtocol
+    ) -> None:
+        self._listener = listener
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http=protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        """`http://host:port`, with the port that was taken."""
+        host, port = self._listener.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT (where this is the main thread) or `stop`: accepts no more, answers what it
+        has, closes the socket and returns. A second SIGINT does not wait."""
+        self._server.run([self._listener])
+
+    def stop(self) -> None:
+        """Make `run` return. From any thread."""
+        self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Does not raise the signal again after it has stopped: the caller has a log to close."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True

@@ -61,7 +61,6 @@ class Projector:
         self._positions: dict[int, Position] = {}  # as they stood when last loaded
         self._read: dict[int, int] = {}  # partition → next offset to decode
         self._written: dict[int, int] = {}  # partition → next offset in the ledger
-        self._joined = False
 
     def stop(self) -> None:
         """End `run` after the batch at hand. Safe from a signal handler and from another thread."""
@@ -149,7 +148,6 @@ class Projector:
 
     def _assigned(self, partitions: Collection[int]) -> Mapping[int, int]:
         """From where to read each new partition: where the ledger stands, never where the group does."""
-        self._joined = True
         self._settle()
         log.info("assigned", partitions=sorted(partitions))
         return self._load_positions(partitions)
@@ -160,7 +158,6 @@ class Projector:
         for partition in partitions:
             for held in (self._positions, self._read, self._written):
                 held.pop(partition, None)
-        self._joined = bool(self._positions)  # with none left, the next assignment tells what is ours
         log.info("revoked", partitions=sorted(partitions))
 
     def _resync(self) -> None:
@@ -198,7 +195,12 @@ class Projector:
         self._meter.lags({p: state.offsets[p][1] - self._written[p] for p in self._positions})
 
     def _is_at(self, ends: Mapping[int, int]) -> bool:
-        return self._joined and all(self._written[p] >= ends.get(p, 0) for p in self._written)
+        """Whether our partitions are at their end. Before we have any, and when others have them all, the ledger
+        tells how far those are."""
+        if self._written:
+            return all(self._written[partition] >= ends.get(partition, 0) for partition in self._written)
+        stored = self._retry(self._ledger.positions)
+        return all(partition in stored and stored[partition].next_offset >= end for partition, end in ends.items())
 
     def _progress(self, ends: Mapping[int, int]) -> tuple[int, int]:
         """(offsets done, offsets there were at the start) over the assigned partitions."""

@@ -1,6 +1,7 @@
 """An edge in a process of its own, for tests that send signals: `python -m tests.edge_process <seconds>`.
 
-Its log acknowledges every so many seconds. Says where it listens, then, once it has stopped, how many records its log has acknowledged.
+Its log acknowledges every so many seconds. Says where it listens; once it has stopped, how many records its log was
+given, and how many of them it has not acknowledged.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def draw_mermaid(cells: Iterable[Cell]) -> str:
 def draw_lines(cells: Iterable[Cell]) -> str:
     """One line a cell, aligned, to grep in."""
     return "\n".join(
-        f"{_state(status):<13} {name:<26} {step.verdict:<9} {step.edge or step.reason or '':<15} {_state(step.to_status)}"
+        f"{_state(status):<13} {name:<26} {step.verdict:<9} {_why(step):<15} {_state(step.to_status)}"
         for status, name, step in cells
     )
 
@@ -73,6 +73,10 @@ def _mark(step: Step) -> str:
     if step.verdict is Verdict.REPEATED:
         return "="
     return _MARKS[step.edge] if step.edge else f"✗ {step.reason}"
+
+
+def _why(step: Step) -> str:
+    return step.edge or step.reason or "-"
 
 
 def _markdown_row(words: Sequence[str]) -> str:

@@ -13,20 +13,23 @@ from domain.lifecycle import TARGETS, Edge, Status
 
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 1240, 660
-BOX_WIDTH, BOX_HEIGHT = 170, 56
+WIDTH, HEIGHT = 1200, 700
+BOX_WIDTH, BOX_HEIGHT = 176, 56
 
-#: Middle of each box. From left to right as an inquiry goes: begun, done, in review, decided.
+#: Middle of each box. From left to right as an inquiry goes: begun, done, decided.
 PLACES: dict[Status, Point] = {
-    Status.CREATED: (135, 300),
-    Status.PENDING: (400, 300),
-    Status.COMPLETED: (650, 150),
-    Status.FAILED: (650, 300),
-    Status.EXPIRED: (650, 450),
-    Status.NEEDS_REVIEW: (880, 300),
-    Status.APPROVED: (1120, 200),
-    Status.DECLINED: (1120, 400),
+    Status.CREATED: (130, 300),
+    Status.PENDING: (390, 300),
+    Status.COMPLETED: (670, 150),
+    Status.FAILED: (670, 300),
+    Status.EXPIRED: (670, 450),
+    Status.APPROVED: (1030, 150),
+    Status.NEEDS_REVIEW: (1030, 300),
+    Status.DECLINED: (1030, 450),
 }
+
+#: The free lane between the rows of `failed` and `expired`.
+_LANE = 375
 
 _STYLES: dict[Edge, tuple[str, str, str]] = {
     Edge.DOCUMENTED: ("#1f2937", "1.8", "none"),
@@ -82,66 +85,72 @@ def _arrow(source: Status | None, target: Status, edge: Edge) -> str:
 
 
 def _route(source: Status | None, target: Status, edge: Edge) -> str:
-    """A cubic curve; which sides it joins depends on where the boxes lie."""
+    """Which sides an arrow joins, and on which way, depends on where its boxes lie and on its class."""
     if source is None:
         return _enter(target)
-    (x1, _), (x2, _) = PLACES[source], PLACES[target]
+    (x1, y1), (x2, y2) = PLACES[source], PLACES[target]
     if x1 == x2:
-        return _beside(source, target, right=edge is Edge.REVERSAL)
+        return _beside(source, target, edge)
     if x2 < x1:
-        return _curve(_side(source, -1, 14), _side(target, 0, 1), bend=(-60, 0), arrive=(0, 80))
-    if edge is Edge.SHORTCUT and x2 - x1 > 300:
+        return _curve((x1 - BOX_WIDTH / 2, y1 + 16), (x2 + 40, y2 + BOX_HEIGHT / 2), (-90, 0), (0, 90))
+    if edge is Edge.SHORTCUT and y1 == y2 and x2 - x1 > 600:
+        return _through_lane(source, target)
+    if edge is Edge.SHORTCUT:
         return _around(source, target)
     return _forward(source, target)
 
 
 def _enter(target: Status) -> str:
-    """A short arrow from nowhere: drawn from the one point it comes from, seven of them would cross everything."""
-    x, y = PLACES[target][0] - BOX_WIDTH / 2 + 18, PLACES[target][1] - BOX_HEIGHT / 2
+    """A short arrow from nowhere: drawn from the one point it comes from, eight of them would cross everything."""
+    x, y = PLACES[target][0] - BOX_WIDTH / 2 + 14, PLACES[target][1] - BOX_HEIGHT / 2
     return f"M{x - 26:g} {y - 34:g}L{x:g} {y:g}"
 
 
 def _forward(source: Status, target: Status) -> str:
-    lean = _lean(source, target)
-    reach = (PLACES[target][0] - PLACES[source][0] - BOX_WIDTH) * 0.55
-    return _curve(_side(source, 1, 9 * lean), _side(target, -1, -7 * lean), bend=(reach, 0), arrive=(-reach, 0))
-
-
-def _lean(source: Status, target: Status) -> float:
-    """-2 … 2: how far up or down an arrow goes, so that arrows of one side do not begin or end at one point."""
-    return max(-2.0, min(2.0, (PLACES[target][1] - PLACES[source][1]) / 80))
+    """From a right side to a left side. The steeper, the farther from the middle, so that ends do not meet."""
+    (x1, y1), (x2, y2) = PLACES[source], PLACES[target]
+    if y2 > y1 and x2 - x1 > 400:  # from the bottom, or it would pass behind a box
+        return _curve((x1 + 20, y1 + BOX_HEIGHT / 2), (x2 - BOX_WIDTH / 2, y2 + 4), (40, 110), (-160, 0))
+    lean = (y2 - y1) / 20
+    reach = (x2 - x1 - BOX_WIDTH) * 0.5
+    return _curve((x1 + BOX_WIDTH / 2, y1 + lean), (x2 - BOX_WIDTH / 2, y2 - lean * 1.4), (reach, 0), (-reach, 0))
 
 
 def _around(source: Status, target: Status) -> str:
-    """Over or under the boxes between, the higher the farther."""
+    """Over or under all boxes between, the farther the higher."""
     (x1, y1), (x2, y2) = PLACES[source], PLACES[target]
     way = 1 if y2 > y1 else -1
-    lift = way * (60 + abs(x2 - x1) * 0.33)
-    start = (x1 + (x2 - x1) / 25, y1 + way * BOX_HEIGHT / 2)
-    end = (x2 - (x2 - x1) / 25, y2 + way * BOX_HEIGHT / 2)
-    return _curve(start, end, bend=((x2 - x1) * 0.15, lift), arrive=(-(x2 - x1) * 0.15, lift))
+    near = (x2 - x1) / 26
+    start, end = (x1 + near, y1 + way * BOX_HEIGHT / 2), (x2 - near, y2 + way * BOX_HEIGHT / 2)
+    lift = way * (10 + (x2 - x1) * 0.2)
+    return _curve(start, end, (near * 3, lift + (end[1] - start[1]) * 0.8), (-near * 3, lift))
 
 
-def _beside(source: Status, target: Status, *, right: bool) -> str:
-    """Between two boxes of one column, along their right or left sides; two ways apart from each other."""
-    down = PLACES[target][1] > PLACES[source][1]
-    side, far = (1, 70 if down else 35) if right else (-1, 45)
-    offset = 10 if down == right else -10
-    start, end = _side(source, side, 10 if down else -10), _side(target, side, offset if right else 18)
-    return _curve(start, end, bend=(side * far, 0), arrive=(side * far, 0))
-
-
-def _side(status: Status, side: int, offset: float) -> Point:
-    """A point on a box: of its left (-1) or right (1) side, `offset` below the middle; 0: of its top or bottom."""
-    x, y = PLACES[status]
-    return (x, y + offset * BOX_HEIGHT / 2) if side == 0 else (x + side * BOX_WIDTH / 2, y + offset)
-
-
-def _curve(start: Point, end: Point, *, bend: Point, arrive: Point) -> str:
-    (x1, y1), (x2, y2) = start, end
+def _through_lane(source: Status, target: Status) -> str:
+    (x1, y1), (x2, y2) = PLACES[source], PLACES[target]
+    lane = _LANE + (x1 - PLACES[Status.PENDING][0]) / 26
+    enter, leave = x1 + 120, PLACES[Status.FAILED][0] + BOX_WIDTH / 2 + 40
     return (
-        f"M{x1:g} {y1:g}C{x1 + bend[0]:g} {y1 + bend[1]:g} {x2 + arrive[0]:g} {y2 + arrive[1]:g} {x2:g} {y2:g}"
+        f"M{x1:g} {y1 + BOX_HEIGHT / 2:g}C{x1:g} {lane:g} {x1 + 40:g} {lane:g} {enter:g} {lane:g}H{leave:g}"
+        f"C{leave + 80:g} {lane:g} {leave + 60:g} {y2 + 18:g} {x2 - BOX_WIDTH / 2:g} {y2 + 18:g}"
     )
+
+
+def _beside(source: Status, target: Status, edge: Edge) -> str:
+    """Between two boxes of one column: straight between neighbours, else along a side, each way on its own path."""
+    (x, y1), (_, y2) = PLACES[source], PLACES[target]
+    way = 1 if y2 > y1 else -1
+    if abs(y2 - y1) < 200:
+        return f"M{x:g} {y1 + way * BOX_HEIGHT / 2:g}L{x:g} {y2 - way * BOX_HEIGHT / 2:g}"
+    side, far = (1, 62 + 22 * way) if edge is Edge.REVERSAL else (-1, 70)
+    edge_x, shift = x + side * BOX_WIDTH / 2, 10 * way if side > 0 else -14
+    return _curve((edge_x, y1 - shift), (edge_x, y2 + shift), (side * far, 0), (side * far, 0))
+
+
+def _curve(start: Point, end: Point, bend: Point, arrive: Point) -> str:
+    """A cubic; `bend` and `arrive` are its handles, seen from its two ends."""
+    (x1, y1), (x2, y2) = start, end
+    return f"M{x1:g} {y1:g}C{x1 + bend[0]:g} {y1 + bend[1]:g} {x2 + arrive[0]:g} {y2 + arrive[1]:g} {x2:g} {y2:g}"
 
 
 def _box(status: Status) -> str:

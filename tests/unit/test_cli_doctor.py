@@ -95,6 +95,11 @@ def test_without_kafka_what_needs_it_is_unknown_and_the_rest_is_looked_at() -> N
     assert {found[name] for name in ("schema", "roles", "rules", "books", "recount")} == {"ok"}
 
 
+def test_without_a_topic_it_is_the_topic_that_is_wrong() -> None:
+    found = states(replace(HEALTHY, inspect_log=fails(TopicError("does not exist"))))
+    assert (found["kafka"], found["topic"], found["positions"]) == ("ok", "wrong", "unknown")
+
+
 def test_without_a_schema_what_lies_in_the_ledger_is_unknown() -> None:
     found = states(replace(HEALTHY, check_schema=fails(SchemaError("run migrate"))))
     assert found["schema"] == "wrong"

@@ -1,0 +1,127 @@
+"""The topic: made as designed, and inspected. Nothing here alters a topic that is there (design, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, OffsetSpec
+from kafka.errors import TopicAlreadyExistsError
+from kafka.protocol.consumer.offsets import IsolationLevel
+
+from adapters.kafka_log.failure import Security, missing_topic, translated
+from domain.books import LogState
+from domain.errors import TopicError
+
+#: What the topic must take in one record: the body and its headers.
+MAX_RECORD_BYTES = 4_194_304
+
+#: Room for headers beside the body.
+HEADER_ROOM_BYTES = 65_536
+
+SETTINGS: Mapping[str, str] = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "message.timestamp.type": "LogAppendTime",
+    "max.message.bytes": str(MAX_RECORD_BYTES),
+}
+
+_TIMEOUT_MS = 5_000
+
+
+class KafkaTopic:
+    """`domain.ports.Log`, and what `migrate` and `doctor` ask. Connects at the first call; LogUnavailable."""
+
+    def __init__(self, bootstrap: str, topic: str, security: Security | None = None) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._security = security or {}
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection. Calling again opens another."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def inspect(self) -> LogState:
+        """Cluster id, topic id, and of each partition the first offset and the last stable one (KIP-98)."""
+        with translated(self._bootstrap, self._topic):
+            client = self._connect()
+            found = self._describe(client)
+            cluster_id = client.describe_cluster()["cluster_id"]
+            partitions = [
+                TopicPartition(self._topic, partition["partition_index"]) for partition in found["partitions"]
+            ]
+            first = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+            end = client.list_partition_offsets(
+                dict.fromkeys(partitions, OffsetSpec.LATEST), IsolationLevel.READ_COMMITTED
+            )
+        offsets = {p.partition: (first[p].offset, end[p].offset) for p in partitions}
+        return LogState(cluster_id, found["topic_id"], dict(sorted(offsets.items())))
+
+    def create(self, partitions: int) -> bool:
+        """Make the topic as designed; False where it is there already, as it was."""
+        with translated(self._bootstrap, self._topic):
+            options = {"num_partitions": partitions, "replication_factor": -1, "configs": dict(SETTINGS)}
+            try:
+                self._connect().create_topics({self._topic: options}, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                return False
+        return True
+
+    def problems(self, max_body_bytes: int, partitions: int | None = None) -> list[str]:
+        """A sentence for each setting that is not as designed. `partitions`: how many the ledger knows, where it
+        knows. TopicError where there is no topic."""
+        with translated(self._bootstrap, self._topic):
+            client = self._connect()
+            found = self._describe(client)
+            described = client.describe_configs([ConfigResource("TOPIC", self._topic)], config_filter="all")
+        configs = {name: setting["value"] for name, setting in described["topic"][self._topic].items()}
+        problems = [problem for name, wanted in SETTINGS.items() if (problem := _compare(name, wanted, configs[name]))]
+        if int(configs["max.message.bytes"]) < max_body_bytes + HEADER_ROOM_BYTES:
+            problems.append("max.message.bytes cannot hold LEDGER_MAX_BODY_BYTES and the headers")
+        if partitions is not None and len(found["partitions"]) != partitions:
+            problems.append(
+                f"it has {len(found['partitions'])} partitions, the ledger was begun with {partitions}: "
+                "inquiries may now lie in two partitions, and their revisions are in order of commit"
+            )
+        return [f"topic {self._topic}: {problem}" for problem in problems]
+
+    def _connect(self) -> Any:
+        if self._client is None:
+            self._client = KafkaAdminClient(
+                bootstrap_servers=self._bootstrap.split(","),
+                client_id="inquiry-ledger",
+                request_timeout_ms=_TIMEOUT_MS,
+                bootstrap_timeout_ms=_TIMEOUT_MS,
+                **self._security,
+            )
+        return self._client
+
+    def _describe(self, client: Any) -> Any:
+        (found,) = client.describe_topics([self._topic])
+        if found["error_code"] == _UNKNOWN_TOPIC:
+            raise missing_topic(self._topic)
+        if found["error_code"] != 0:
+            raise TopicError(f"topic {self._topic} cannot be described: Kafka's error code {found['error_code']}")
+        return found
+
+
+_UNKNOWN_TOPIC = 3
+
+
+def _compare(name: str, wanted: str, actual: str) -> str | None:
+    if name == "max.message.bytes":
+        return None if int(actual) >= int(wanted) else f"{name} is {actual}, less than the designed {wanted}"
+    return None if actual == wanted else f"{name} is {actual}, not {wanted}"

@@ -1,0 +1,96 @@
+"""Servers and databases for the tests: one Kafka and one Postgres a session, started when first asked for."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+from adapters.embedded.kafka import EmbeddedKafka
+from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.kafka_log.topic import KafkaTopic
+from adapters.ledger.schema import migrate
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Iterator[Path]:
+    """A folder for servers' data, gone afterwards (Postgres must be able to enter it, which pytest's do not allow)."""
+    folder = Path(tempfile.mkdtemp(prefix="inquiry-ledger-tests-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kafka(data_dir: Path) -> Iterator[EmbeddedKafka]:
+    """The session's broker. Tests that stop or kill one start their own."""
+    with EmbeddedKafka(data_dir / "kafka") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(data_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """The session's Postgres, with a migrated database `template` to copy."""
+    with EmbeddedPostgres(data_dir / "postgres") as server:
+        _execute(server.url, "CREATE DATABASE template_ledger")
+        migrate(_in_database(server.url, "template_ledger"))
+        yield server
+
+
+@pytest.fixture
+def make_topic(kafka: EmbeddedKafka) -> Callable[[int], str]:
+    """Makes a new topic with so many partitions."""
+
+    def make(partitions: int = 6) -> str:
+        name = f"events-{next(_numbers)}"
+        with KafkaTopic(kafka.bootstrap, name) as topic:
+            topic.create(partitions)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def topic(make_topic: Callable[[int], str]) -> str:
+    """A new topic with six partitions."""
+    return make_topic(6)
+
+
+@pytest.fixture
+def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A new database with nothing in it."""
+    yield from _database(postgres.url, "template0")
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A new database with the schema in it."""
+    yield from _database(postgres.url, "template_ledger")
+
+
+def _database(url: str, template: str) -> Iterator[str]:
+    name = f"ledger_{next(_numbers)}"
+    _execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _in_database(url, name)
+    _execute(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _in_database(url: str, name: str) -> str:
+    return url.rsplit("/", 1)[0] + f"/{name}"

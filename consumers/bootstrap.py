@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from prometheus_client import CollectorRegistry
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from adapters.persona.simulator import Outcome as Outcome
     from adapters.persona.simulator import Plan as Plan
     from adapters.web.server import WebServer
-    from adapters.web.webhook import Accept, CheckSignature
+    from adapters.web.webhook import Accept, Appender, CheckSignature
 
 WEBHOOK_PATH = "/webhooks/persona"
 
@@ -172,7 +172,6 @@ def reader(said: Settings) -> Iterator[LedgerReader]:
 def edge(said: Settings) -> Iterator[WebServer]:
     """The webhook receiver, listening. It starts without the log, but not on a topic that is missing."""
     from adapters.kafka_log.append import KafkaAppender
-
     from adapters.web.edge import build_edge
     from adapters.web.server import Address, WebServer, listen
     from adapters.web.webhook import EdgeLimits
@@ -185,7 +184,7 @@ def edge(said: Settings) -> Iterator[WebServer]:
         app = build_edge(
             sources=checks,
             accept=_accept(),
-            appender=appender,
+            appender=cast("Appender", appender),  # Future is invariant in its type
             find_problems=lambda: log.problems(said.max_body_bytes, None),
             registry=CollectorRegistry(),
             limits=EdgeLimits(max_body_bytes=said.max_body_bytes),

@@ -78,5 +78,5 @@ def verdict(reader: LedgerReader, plan: Plan, outcome: Outcome, captured: Sequen
     for line in wrong:
         typer.echo(f"wrong: {line}")
     if not wrong:
-        typer.echo(f"{len(known)} inquiries are decided as the simulator meant them, and the books balance.")
+        typer.echo(f"{len(plan.truth)} inquiries are decided as the simulator meant them, and the books balance.")
     return not wrong

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import structlog
 
@@ -30,6 +30,13 @@ BACKOFF_LAST_S = 5.0
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+class Run(NamedTuple):
+    """What one run did: offsets moved over, and the seconds from the first record read to the last one written."""
+
+    records: int
+    seconds: float
 
 
 class Meter(Protocol):
@@ -61,12 +68,14 @@ class Projector:
         self._positions: dict[int, Position] = {}  # as they stood when last loaded
         self._read: dict[int, int] = {}  # partition → next offset to decode
         self._written: dict[int, int] = {}  # partition → next offset in the ledger
+        self._records = 0
+        self._first_read = self._last_written = 0.0
 
     def stop(self) -> None:
         """End `run` after the batch at hand. Safe from a signal handler and from another thread."""
         self._stop.set()
 
-    def run(self, *, until_end: bool = False, reached: Callable[[int, int], None] | None = None) -> None:
+    def run(self, *, until_end: bool = False, reached: Callable[[int, int], None] | None = None) -> Run:
         """Project until stopped; with `until_end` until the assigned partitions reach the end the topic had at the
         start. `reached(done, total)` is called with offsets, for a progress bar. Refusal and RulesError end it."""
         self._retry(lambda: self._ledger.agree(self._rules.versions))
@@ -78,6 +87,7 @@ class Projector:
         finally:
             self._writer.shutdown()
             self._feed.close()
+        return Run(self._records, self._last_written - self._first_read)
 
     def _loop(self, ends: Mapping[int, int], until_end: bool, reached: Callable[[int, int], None] | None) -> None:
         inspected = time.monotonic()
@@ -99,6 +109,8 @@ class Projector:
             log.warning("log_unavailable", problem=str(error))
             self._stop.wait(BACKOFF_FIRST_S)
             return
+        if slices and not self._first_read:
+            self._first_read = time.perf_counter()
         slices = {partition: piece for partition, piece in slices.items() if partition in self._read}
         batch = read_slices(slices, self._read, self._decode) if slices else None
         if (batch or (self._pending and self._pending.done())) and not self._settle():
@@ -130,7 +142,9 @@ class Projector:
         started = time.perf_counter()
         changes = self._retry(lambda: write_batch(self._ledger, batch, self._rules))
         self._written.update({partition: following for partition, (_, following) in batch.moves.items()})
-        self._meter.wrote(batch, changes, time.perf_counter() - started)
+        self._records += batch.records
+        self._last_written = time.perf_counter()
+        self._meter.wrote(batch, changes, self._last_written - started)
 
     def _retry(self, call: Callable[[], T]) -> T:
         """Try `call` again with back-off while the other side is away; once stopped, the error goes up."""

@@ -50,6 +50,7 @@ class KafkaAppender:
         self._security = security or {}
         self._producer: Any = None
         self._broken = threading.Event()
+        self._ready = threading.Event()
         self._closed = threading.Event()
         self._broken.set()
         self._keeper = threading.Thread(target=self._keep, name="log-producer", daemon=True)
@@ -79,6 +80,11 @@ class KafkaAppender:
         """Whether records can be appended now, as far as is known here."""
         return self._producer is not None
 
+    def wait_ready(self, timeout_s: float) -> None:
+        """Wait for the broker; LogUnavailable where it does not come within `timeout_s`."""
+        if not self._ready.wait(timeout_s):
+            raise LogUnavailable(f"Kafka at {self._bootstrap} does not answer within {timeout_s:.0f} s")
+
     def close(self, timeout_s: float = 5.0) -> None:
         """Wait for what is on its way, then disconnect."""
         self._closed.set()
@@ -97,30 +103,15 @@ class KafkaAppender:
             try:
                 self._producer = self._make()
                 self._broken.clear()
+                self._ready.set()
                 log.info("log_connected", topic=self._topic)
             except (errors.KafkaError, OSError) as error:
                 log.warning("log_unavailable", problem=type(error).__name__)
                 self._closed.wait(_RETRY_S)
 
     def _make(self) -> Any:
-        producer = KafkaProducer(
-            bootstrap_servers=self._bootstrap.split(","),
-            client_id="inquiry-ledger",
-            acks="all",
-            enable_idempotence=True,
-            compression_type="zstd",
-            linger_ms=_LINGER_MS,
-            batch_size=_BATCH_BYTES,
-            max_request_size=MAX_RECORD_BYTES,
-            max_block_ms=_REQUEST_TIMEOUT_MS,
-            request_timeout_ms=_REQUEST_TIMEOUT_MS,
-            bootstrap_timeout_ms=_REQUEST_TIMEOUT_MS,
-            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
-            reconnect_backoff_max_ms=1_000,
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-            **self._security,
-        )
+        settings = producer_settings(self._security)
+        producer = KafkaProducer(bootstrap_servers=self._bootstrap.split(","), **settings)
         try:
             producer.partitions_for(self._topic)
         except errors.KafkaError:
@@ -140,8 +131,30 @@ class KafkaAppender:
         """Let the keeper make another in its place, once."""
         if self._producer is producer:
             self._producer = None
+            self._ready.clear()
             threading.Thread(target=producer.close, kwargs={"timeout": 1}, daemon=True).start()
             self._broken.set()
+
+
+def producer_settings(security: Security) -> dict[str, object]:
+    """What makes an acknowledgement a promise, and the bounds of waiting for one: keywords of `KafkaProducer`."""
+    return {
+        "client_id": "inquiry-ledger",
+        "acks": "all",
+        "enable_idempotence": True,
+        "compression_type": "zstd",
+        "linger_ms": _LINGER_MS,
+        "batch_size": _BATCH_BYTES,
+        "max_request_size": MAX_RECORD_BYTES,
+        "max_block_ms": _REQUEST_TIMEOUT_MS,
+        "request_timeout_ms": _REQUEST_TIMEOUT_MS,
+        "bootstrap_timeout_ms": _REQUEST_TIMEOUT_MS,
+        "delivery_timeout_ms": DELIVERY_TIMEOUT_MS,
+        "reconnect_backoff_max_ms": 1_000,
+        "allow_auto_create_topics": False,
+        "metrics_enabled": False,
+        **security,
+    }
 
 
 def _resolve(answer: Future[Appended], metadata: Any) -> None:

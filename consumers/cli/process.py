@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import threading
 from typing import Annotated
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from consumers import bootstrap
 from consumers.bootstrap import Settings
 from consumers.cli.logs import configure_logs
-from consumers.cli.output import progress, say
+from consumers.cli.output import print_json, progress, say
 from consumers.cli.workers import Workers, on_stop, start_all
 
 
@@ -31,6 +32,7 @@ def edge(context: typer.Context) -> None:
 def project(
     context: typer.Context,
     until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the end the topic has now.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --until-end: what was done, for machines.")] = False,
     metrics_port: Annotated[int | None, typer.Option(help="Serve /metrics on this port.", min=1, max=65535)] = None,
 ) -> None:
     """Project the topic into the ledger."""
@@ -45,7 +47,9 @@ def project(
             projector.run()
             return
         with progress("projected") as reached:
-            projector.run(until_end=True, reached=reached)
+            run = projector.run(until_end=True, reached=reached)
+    if as_json:
+        print_json({**run._asdict(), "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
 
 
 def up(context: typer.Context) -> None:

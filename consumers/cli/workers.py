@@ -96,14 +96,28 @@ def _wait_or_kill(worker: subprocess.Popen[bytes]) -> None:
 
 def start_all(workers: Workers, settings: Settings, environ: Mapping[str, str]) -> str:
     """Start edge and projector on the servers of `settings`. Returns the webhook's URL once it takes deliveries."""
+    workers.start("project", {**environ, **addresses(settings)})
+    return start_edge(workers, settings, environ)
+
+
+def start_edge(workers: Workers, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Start the edge, which is told no database. Returns the webhook's URL once it takes deliveries."""
     known = {name: value for name, value in environ.items() if name != "LEDGER_DATABASE_URL"}
-    known["LEDGER_KAFKA_BOOTSTRAP"] = settings.kafka_bootstrap or ""
     port = settings.edge_port or _find_port(settings.http_host)
-    workers.start("edge", {**known, "LEDGER_EDGE_PORT": str(port)})
-    workers.start("project", {**known, "LEDGER_DATABASE_URL": settings.database_url or ""})
+    workers.start(
+        "edge", {**known, "LEDGER_KAFKA_BOOTSTRAP": settings.kafka_bootstrap or "", "LEDGER_EDGE_PORT": str(port)}
+    )
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104 - asked
     workers.watch(lambda: _is_ready(host, port), timeout_s=_READY_WITHIN_S)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{bootstrap.WEBHOOK_PATH}"
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Where Kafka and Postgres are, as variables."""
+    return {
+        "LEDGER_KAFKA_BOOTSTRAP": settings.kafka_bootstrap or "",
+        "LEDGER_DATABASE_URL": settings.database_url or "",
+    }
 
 
 def _find_port(host: str) -> int:

@@ -1,0 +1,196 @@
+"""The commands on a real Kafka and a real Postgres, as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from adapters.embedded.kafka import EmbeddedKafka
+
+SECRET = "wbhsec_of-this-test"
+
+Make = Callable[[int], str]
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Operator(NamedTuple):
+    """Runs commands with these settings."""
+
+    environ: dict[str, str]
+
+    def run(self, *arguments: str, **said: str) -> Done:
+        done = subprocess.run(
+            self._line(arguments), env=self._environ(said), capture_output=True, text=True, timeout=90
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A process that runs on; stopped at the end by SIGTERM."""
+        process = subprocess.Popen(self._line(arguments), env=self.environ, stderr=subprocess.PIPE, text=True)
+        with process:
+            yield process
+            process.terminate()
+
+    def _line(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "consumers.cli", *arguments]
+
+    def _environ(self, said: dict[str, str]) -> dict[str, str]:
+        return {**self.environ, **{f"LEDGER_{name}": value for name, value in said.items()}}
+
+
+@pytest.fixture
+def operator(kafka: EmbeddedKafka, empty_database_url: str, tmp_path: Path) -> Operator:
+    """Nothing is prepared: no schema, no topic."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
+    return Operator(
+        {
+            **clean,
+            "LEDGER_KAFKA_BOOTSTRAP": kafka.bootstrap,
+            "LEDGER_DATABASE_URL": empty_database_url,
+            "LEDGER_TOPIC": f"cli-{tmp_path.name}",
+            "LEDGER_GROUP": f"cli-{tmp_path.name}",
+            "LEDGER_WEBHOOK_SECRET": SECRET,
+            "LEDGER_EDGE_PORT": "0",
+            "LEDGER_DATA_DIR": str(tmp_path),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["project"], ["edge"], ["history", "inq_1"], ["quarantine"], ["reset", "--yes"]], ids=" ".join
+)
+def test_a_command_refuses_what_is_not_prepared_and_says_so(operator: Operator, arguments: list[str]) -> None:
+    done = operator.run(*arguments)
+    assert done.code == 1
+    assert "inquiry-ledger migrate" in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+
+
+def test_doctor_finds_what_is_not_prepared(operator: Operator) -> None:
+    done = operator.run("doctor", "--json")
+    assert done.code == 1
+    states = {finding["check"]: finding["state"] for finding in done.json}
+    assert (states["kafka"], states["topic"], states["schema"]) == ("ok", "wrong", "wrong")
+
+
+def test_migrate_prepares_schema_and_topic_and_may_be_run_again(operator: Operator) -> None:
+    first, again = operator.run("migrate", PARTITIONS="3"), operator.run("migrate")
+    topic = operator.environ["LEDGER_TOPIC"]
+    assert (first.code, first.out) == (0, f"schema: version 0001\ntopic {topic}: created, 3 partitions\n")
+    assert (again.code, again.out) == (0, f"schema: version 0001\ntopic {topic}: there already, 3 partitions\n")
+    assert operator.run("doctor").code == 0
+
+
+def test_what_is_delivered_is_decided_and_comes_out_the_same_after_a_reset(operator: Operator) -> None:
+    assert operator.run("migrate").code == 0
+    simulated = _simulate(operator)
+    assert operator.run("project", "--until-end").code == 0
+    assert operator.run("doctor", "--json").code == 0
+    before = _decisions(operator, simulated)
+    assert before == {key: _plain(expected) for key, expected in simulated["expected"]["inquiries"].items()}
+    quarantine = operator.run("quarantine", "--json").json
+    assert len(quarantine) == simulated["expected"]["counts"]["quarantined"]
+
+    assert operator.run("reset", "--yes").code == 0
+    assert operator.run("quarantine", "--json").json == []
+    assert operator.run("project", "--until-end").code == 0
+    assert _decisions(operator, simulated) == before
+    assert operator.run("quarantine", "--json").json == quarantine
+
+
+def _simulate(operator: Operator) -> Any:
+    """Deliver a few inquiries to an edge of this operator's."""
+    with operator.running("edge") as edge:
+        assert edge.stderr is not None
+        url = next(line.split()[-1] for line in edge.stderr if line.startswith("webhooks: "))
+        done = operator.run("simulate", "--url", url, "--inquiries", "6", "--broken", "0.2", "--json")
+    assert edge.returncode == 0
+    assert done.code == 0, done.err
+    return done.json
+
+
+def _decisions(operator: Operator, simulated: Any) -> dict[str, Any]:
+    return {
+        key: _plain(operator.run("history", key, "--json").json["decision"])
+        for key in simulated["expected"]["inquiries"]
+    }
+
+
+def _plain(row: dict[str, Any]) -> tuple[Any, ...]:
+    columns = ("status", "decision", "status_since", "decided_at", "refused_events", "redacted_at")
+    return tuple(row[column] for column in columns)
+
+
+def test_an_unknown_inquiry_is_an_error(operator: Operator) -> None:
+    operator.run("migrate")
+    done = operator.run("history", "inq_1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "inquiry-ledger: no such inquiry in the ledger\n"
+
+
+def test_another_policy_is_refused_until_the_ledger_is_reset(operator: Operator, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[default]\ncompleted = "approved"\n')
+    operator.run("migrate")
+    _simulate(operator)
+    assert operator.run("project", "--until-end").code == 0
+
+    refused = operator.run("project", "--until-end", POLICY=str(policy))
+    assert refused.code == 1
+    assert "inquiry-ledger reset" in refused.err.splitlines()[-1]
+    doctor = operator.run("doctor", "--json", POLICY=str(policy))
+    assert [finding["check"] for finding in doctor.json if finding["state"] != "ok"] == ["rules"]
+
+    operator.run("reset", "--yes")
+    assert operator.run("project", "--until-end", POLICY=str(policy)).code == 0
+
+
+def test_a_policy_that_cannot_be_read_is_refused_with_exit_code_2(operator: Operator, tmp_path: Path) -> None:
+    done = operator.run("project", POLICY=str(tmp_path / "none.toml"))
+    assert done.code == 2
+    assert done.err.startswith(f"inquiry-ledger: {tmp_path / 'none.toml'}: cannot be read")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_projector_that_is_told_to_stop_ends_with_0(operator: Operator, number: signal.Signals) -> None:
+    operator.run("migrate")
+    with operator.running("project") as projector:
+        assert projector.stderr is not None
+        assert any("assigned" in line for line in projector.stderr)
+        projector.send_signal(number)
+        assert projector.wait(30) == 0
+
+
+def test_a_reset_asks_first(operator: Operator) -> None:
+    operator.run("migrate")
+    line = [sys.executable, "-m", "consumers.cli", "reset"]
+    done = subprocess.run(line, env=operator.environ, input="n\n", capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "nothing was done\n")
+
+
+def test_the_demo_ends_by_itself_and_finds_the_truth(operator: Operator) -> None:
+    """On servers of its own, whatever the settings say."""
+    done = operator.run("demo", "--inquiries", "24")
+    assert done.code == 0, done.err
+    assert "24 inquiries are decided as the simulator meant them" in done.out

@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# A real delivery, where the checkout has one beside it: the demo sends it as well.
+CAPTURED := $(wildcard ../shared/data/persona_inquiry_approved.json)
+
 .PHONY: setup demo test check bench lock clean
 
 setup: $(INSTALLED)
@@ -17,7 +20,7 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 	@touch $@
 
 demo: setup
-	$(BIN)/inquiry-ledger demo
+	$(BIN)/inquiry-ledger demo $(CAPTURED:%=--delivery %)
 
 test: setup
 	$(BIN)/pytest tests/unit tests/contract tests/integration

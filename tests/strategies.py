@@ -64,16 +64,16 @@ def histories(max_size: int = 6) -> st.SearchStrategy[list[Event]]:
 
 
 @st.composite
-def deliveries(draw: st.DrawFn, max_size: int = 9) -> list[Event]:
+def deliveries(draw: st.DrawFn, max_size: int = 12) -> list[Event]:
     """What a log may hold of two inquiries: copies with other optional fields, and some with other content."""
-    contents = draw(st.lists(st.tuples(names, times), min_size=2 * len(EVENT_IDS), max_size=2 * len(EVENT_IDS)))
-    said = []
-    for _ in range(draw(st.integers(1, max_size))):
-        number = draw(st.integers(0, len(EVENT_IDS) - 1))
-        name, time = contents[2 * number + draw(st.sampled_from((0, 0, 1)))]
-        inquiry_id = draw(st.sampled_from(("inq_1", "inq_1", "inq_2")))
-        said.append(draw(dressed(Event(inquiry_id, EVENT_IDS[number], name, time))))
-    return said
+    contents = draw(st.lists(st.tuples(names, times), min_size=2, max_size=5))
+    identity = st.tuples(st.sampled_from(("inq_1", "inq_1", "inq_2")), st.sampled_from(EVENT_IDS[-4:]))
+    said = draw(st.lists(st.tuples(identity, st.sampled_from((0, 0, 1, 2))), min_size=1, max_size=max_size))
+    told = []
+    for (inquiry_id, event_id), other in said:
+        name, time = contents[(EVENT_IDS.index(event_id) + other) % len(contents)]
+        told.append(draw(dressed(Event(inquiry_id, event_id, name, time))))
+    return told
 
 
 #: Sizes of the batches in which a log is read.

@@ -1,13 +1,13 @@
 """The bare receiver: Starlette on uvicorn (uvloop, httptools) and kafka-python, no more than the promise needs.
 
-It reads the body, checks the HMAC and answers after the log's acknowledgement. It reads no event, writes no headers,
-has no limits and counts nothing. Run by `python -m adapters.reference.bare_edge`, settings as JSON on stdin.
+It reads the body, checks the HMAC and answers after the log's acknowledgement. It reads no event, writes neither key
+nor headers (without keys kafka-python fills one batch at a time), has no limits and counts nothing. Run by
+`python -m adapters.reference.bare_edge`, settings as JSON on stdin.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import json
 import socket
@@ -32,8 +32,7 @@ def build_bare_edge(producer: Any, topic: str, secret: bytes) -> Starlette:
         body = await request.body()
         if not _is_genuine(secret, request.headers.get("persona-signature", ""), body):
             return Response(status_code=401)
-        key = hashlib.sha256(body).hexdigest().encode()
-        done = _ask(producer.send(topic, body, key=key), asyncio.get_running_loop())
+        done = _ask(producer.send(topic, body), asyncio.get_running_loop())
         metadata = await asyncio.wait_for(done, _ACK_TIMEOUT_S)
         return JSONResponse({"topic": metadata.topic, "partition": metadata.partition, "offset": metadata.offset})
 

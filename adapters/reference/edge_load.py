@@ -70,9 +70,8 @@ class Sender(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The receiver hung up, or the run is over."""
-        if exc is not None:
-            self._tally.refused += 1
+        """The receiver hung up: this connection sends no more. (At the end of a run nobody counts any more.)"""
+        self._tally.refused += 1
 
     def _send(self) -> None:
         self._sent_at = time.perf_counter()
@@ -127,11 +126,15 @@ async def measure(url: str, requests: Sequence[bytes], connections: int, warm_up
     tally.seconds, tally.refused = [], 0
     started = time.perf_counter()
     await asyncio.sleep(run_s)
-    elapsed, seconds = time.perf_counter() - started, tally.seconds
+    measured = _sum_up(tally, time.perf_counter() - started)
     for transport, _ in opened:
         transport.abort()
-    centiles = quantiles(seconds, n=100)
-    return Measured(len(seconds) / elapsed, centiles[49] * 1000, centiles[98] * 1000, tally.refused)
+    return measured
+
+
+def _sum_up(tally: Tally, elapsed_s: float) -> Measured:
+    centiles = [seconds * 1000 for seconds in quantiles(tally.seconds, n=100)]
+    return Measured(len(tally.seconds) / elapsed_s, centiles[49], centiles[98], tally.refused)
 
 
 def main(settings: Mapping[str, Any]) -> None:

@@ -32,10 +32,14 @@ def build_edge(
     metrics = EdgeMetrics(registry, load)
     journal = Journal(structlog.get_logger("edge"))
     webhook = Webhook(Collaborators(sources, accept, appender, clock), limits, load, metrics, journal)
-    probes = build_probes(find_problems, registry, journal)
+    probes = build_probes(lambda: _unconnected(appender) or find_problems(), registry, journal)
 
     async def edge(scope: Scope, receive: Receive, send: Send) -> None:
         is_webhook = scope["type"] == "http" and scope["path"].startswith(PATH)
         await (webhook if is_webhook else probes)(scope, receive, send)
 
     return edge
+
+
+def _unconnected(appender: Appender) -> list[str]:
+    return [] if appender.is_ready() else ["the log is not connected"]

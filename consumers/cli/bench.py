@@ -18,6 +18,7 @@ import typer
 from consumers import bootstrap, bootstrap_bench
 from consumers.bench import Bench, run_pairs
 from consumers.bootstrap import Settings
+from consumers.cli.logs import configure_logs
 from consumers.cli.output import print_json, print_table, progress, say
 from consumers.cli.workers import Workers, addresses, start_edge
 
@@ -85,6 +86,7 @@ def edge(
 @contextmanager
 def _throw_away() -> Iterator[Settings]:
     """Embedded servers on throw-away data, with the topic and the schema: a bench must not meet what is real."""
+    configure_logs()
     with tempfile.TemporaryDirectory(prefix="inquiry-ledger-bench-") as folder:
         said = Settings(data_dir=Path(folder), edge_port=0)
         with bootstrap.servers(said, say=say) as settings:

@@ -11,6 +11,8 @@ import structlog
 def configure_logs() -> None:
     """For a process that runs on. Libraries speak from ERROR on: what they warn of, we say in our words."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # What a rebalance callback raises comes out of `poll` as well; there it is said in one line.
+    logging.getLogger("kafka.coordinator").setLevel(logging.CRITICAL)
     renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[

@@ -94,10 +94,11 @@ def test_every_kind_of_offset_is_in_the_books(ledger: Views) -> None:
     batch.quarantined.append(Quarantined(placement, QuarantineReason.NOT_JSON, "not JSON"))
     write_batch(ledger.ledger, batch, RULES)
     (books,) = ledger.rows()["books"]
-    assert books == {
-        "topic": "topic", "partition": 0, "first_offset": 0, "next_offset": 8, "applied": 2, "repeated": 0, "refused": 0,
-        "ignored": 2, "duplicate": 1, "quarantined": 1, "gaps": 2, "balanced": True,
+    counts = {count.value: books[count.value] for count in Count}
+    assert counts == {
+        "applied": 2, "repeated": 0, "refused": 0, "ignored": 2, "duplicate": 1, "quarantined": 1, "gaps": 2,
     }  # fmt: skip
+    assert (books["first_offset"], books["next_offset"], books["balanced"]) == (0, 8, True)
 
 
 def test_a_lost_record_unbalances_the_books(ledger: Views) -> None:

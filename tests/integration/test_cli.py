@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
 import pytest
 
 from adapters.embedded.kafka import EmbeddedKafka
+from adapters.ledger.read import LedgerReader
+from domain.event import format_time
 
 SECRET = "wbhsec_of-this-test"
-
-Make = Callable[[int], str]
 
 
 class Done(NamedTuple):
@@ -47,8 +51,8 @@ class Operator(NamedTuple):
     @contextmanager
     def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A process that runs on; stopped at the end by SIGTERM."""
-        process = subprocess.Popen(self._line(arguments), env=self.environ, stderr=subprocess.PIPE, text=True)
-        with process:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(self._line(arguments), env=self.environ, stdout=pipe, stderr=pipe, text=True) as process:
             yield process
             process.terminate()
 
@@ -107,15 +111,19 @@ def test_what_is_delivered_is_decided_and_comes_out_the_same_after_a_reset(opera
     simulated = _simulate(operator)
     assert operator.run("project", "--until-end").code == 0
     assert operator.run("doctor", "--json").code == 0
-    before = _decisions(operator, simulated)
+    before = _decisions(operator)
     assert before == {key: _plain(expected) for key, expected in simulated["expected"]["inquiries"].items()}
+    inquiry_id = min(before)
+    history = operator.run("history", inquiry_id, "--json").json
+    assert _plain(history["decision"]) == before[inquiry_id]
+    assert [row["position"] for row in history["history"]] == [*range(1, len(history["history"]) + 1)]
     quarantine = operator.run("quarantine", "--json").json
     assert len(quarantine) == simulated["expected"]["counts"]["quarantined"]
 
     assert operator.run("reset", "--yes").code == 0
     assert operator.run("quarantine", "--json").json == []
     assert operator.run("project", "--until-end").code == 0
-    assert _decisions(operator, simulated) == before
+    assert _decisions(operator) == before
     assert operator.run("quarantine", "--json").json == quarantine
 
 
@@ -130,16 +138,14 @@ def _simulate(operator: Operator) -> Any:
     return done.json
 
 
-def _decisions(operator: Operator, simulated: Any) -> dict[str, Any]:
-    return {
-        key: _plain(operator.run("history", key, "--json").json["decision"])
-        for key in simulated["expected"]["inquiries"]
-    }
+def _decisions(operator: Operator) -> dict[str, Any]:
+    with LedgerReader(operator.environ["LEDGER_DATABASE_URL"]) as reader:
+        return {row["inquiry_id"]: _plain(row) for row in reader.view("current_decision")}
 
 
 def _plain(row: dict[str, Any]) -> tuple[Any, ...]:
     columns = ("status", "decision", "status_since", "decided_at", "refused_events", "redacted_at")
-    return tuple(row[column] for column in columns)
+    return tuple(format_time(row[name]) if isinstance(row[name], datetime) else row[name] for name in columns)
 
 
 def test_an_unknown_inquiry_is_an_error(operator: Operator) -> None:
@@ -180,6 +186,68 @@ def test_a_projector_that_is_told_to_stop_ends_with_0(operator: Operator, number
         assert any("assigned" in line for line in projector.stderr)
         projector.send_signal(number)
         assert projector.wait(30) == 0
+
+
+def test_up_runs_edge_and_projector_until_it_is_told_to_stop(operator: Operator) -> None:
+    with operator.running("up") as up:
+        url = _find_url(up)
+        done = operator.run("simulate", "--url", url, "--inquiries", "3", "--json")
+        _wait_until(lambda: len(_decisions(operator)) == 3)
+    assert (up.returncode, done.code) == (0, 0)
+    assert not _listens(url)
+
+
+def test_nothing_outlives_an_up_that_is_killed(operator: Operator) -> None:
+    with operator.running("up") as up:
+        url = _find_url(up)
+        _wait_until(lambda: _count_connections(operator) > 0)
+        up.kill()
+        _wait_until(lambda: not _listens(url) and _count_connections(operator) == 0)
+
+
+def test_when_a_process_of_up_dies_all_of_it_ends_with_1(operator: Operator) -> None:
+    with operator.running("up") as up:
+        _find_url(up)
+        (edge,) = [pid for pid in _children(up.pid) if "edge" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
+        os.kill(edge, signal.SIGKILL)
+        assert up.wait(30) == 1
+        assert up.stderr is not None
+        assert up.stderr.readlines()[-1] == "inquiry-ledger: `edge` has ended with exit code -9\n"
+
+
+def _find_url(up: subprocess.Popen[str]) -> str:
+    assert up.stdout is not None
+    return next(line.split()[-1] for line in up.stdout if line.startswith("webhooks: "))
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _listens(url: str) -> bool:
+    host, port = url.split("/")[2].split(":")
+    with suppress(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=1).close()
+        return True
+    return False
+
+
+def _count_connections(operator: Operator) -> int:
+    """Of projectors to this operator's database."""
+    with psycopg.connect(operator.environ["LEDGER_DATABASE_URL"], autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = 'inquiry-ledger'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline, "not within 30 s"
+        time.sleep(0.1)
 
 
 def test_a_reset_asks_first(operator: Operator) -> None:

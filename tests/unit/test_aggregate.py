@@ -221,6 +221,25 @@ def test_an_inquiry_never_seen_has_no_history_to_load() -> None:
     )
 
 
+def test_an_inquiry_that_the_ledger_does_not_hold_is_complete_as_it_is() -> None:
+    log = as_log([event("approved", 3), event("created", 1)])
+    assert fold_batch({INQUIRY: Stored()}, {INQUIRY: log}, rules(), Changes()) == []
+
+
+def test_a_late_event_rewrites_only_those_whose_verdict_it_changed() -> None:
+    log = as_log([event("created", 1), event("started", 2), event("approved", 4), event("completed", 3)])
+    changes, unfolded = fold_log(log[:3], rules()).fold(log[3:])
+    assert unfolded == [INQUIRY]
+    assert [entry.event.event_id for entry in changes.new_entries] == ["evt_completed_3"]
+    assert [entry.event.event_id for entry in changes.changed_entries] == ["evt_approved_4"]
+
+
+def test_a_copy_writes_no_copy_again_that_the_history_holds() -> None:
+    log = as_log([event("created", 1), event("created", 1), event("created", 1)])
+    changes, _ = fold_log(log[:2], rules(), whole=True).fold(log[2:])
+    assert [sighting.placement.offset for sighting in changes.sightings] == [2]
+
+
 def test_what_could_not_be_folded_leaves_nothing_of_it_in_the_changes() -> None:
     log = as_log([event("approved", 3), event("started", 4), event("created", 1)])
     ledger, changes = fold_log(log[:1], rules()), Changes()

@@ -99,3 +99,19 @@ def test_a_winner_may_lose_later_with_all_its_copies_and_each_record_is_quaranti
     ledger = read(loser, winner, winner, loser, least, winner)
     assert sorted(lost.offset for lost, _ in ledger.quarantined) == [0, 1, 2, 3, 5]
     assert counts(ledger) == {"applied": 1, "quarantined": 5}
+
+
+def test_another_event_that_says_the_same_is_no_part_of_the_conflict() -> None:
+    loser, winner = event("approved", 2, event_id="evt_a"), event("approved", 1, event_id="evt_a")
+    twin = event("approved", 2, event_id="evt_b")
+    ledger = read(twin, twin, loser, winner)
+    assert [lost.offset for lost, _ in ledger.quarantined] == [2]
+    assert counts(ledger) == {"applied": 1, "repeated": 1, "duplicate": 1, "quarantined": 1}
+
+
+def test_a_loser_and_a_winner_in_two_partitions_are_each_in_the_books_of_their_own() -> None:
+    loser, winner = as_log([event("approved", 2, event_id="evt_a"), event("approved", 1, event_id="evt_a")])
+    elsewhere = winner._replace(placement=winner.placement._replace(partition=2, offset=0))
+    for sizes in ([1, 1], [2]):
+        ledger = fold_log([loser, elsewhere], rules(), sizes=sizes)
+        assert ledger.contents()["counts"] == {1: {"quarantined": 1}, 2: {"applied": 1}}

@@ -81,9 +81,10 @@ def parse_policy(text: str, path: str) -> DecisionPolicy:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(path, f"not TOML: {error}") from error
+        at = re.search(r"at line ([0-9]+)", str(error))
+        raise PolicyError(path, f"not TOML: {error}", line=int(at[1]) if at else None) from error
     reader = _Reader(text, path)
-    for key in document.keys() - {"default", "template"}:
+    for key in sorted(document.keys() - {"default", "template"}):
         raise reader.error([key], "unknown key; a policy has [default] and [template.<id>]")
     default = reader.section(["default"], document.get("default", {}))
     templates = reader.templates(document.get("template", {}))
@@ -123,9 +124,28 @@ class _Reader:
         return PolicyError(self._path, problem, key=".".join(path), line=self._find(path))
 
     def _find(self, path: list[str]) -> int | None:
-        """The line of the key, looked for below its section's header; of a dotted key the first that names it."""
-        words = [re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])") for word in path]
-        start = 0
-        for word in words:
-            start = next((n for n in range(start, len(self._lines)) if word.search(self._lines[n])), start)
-        return start + 1 if self._lines and words[-1].search(self._lines[start]) else None
+        """The line where the key is given a value, or its section begins; of an inline table the line it stands on."""
+        section, around = [], None
+        for number, line in enumerate(self._lines, 1):
+            if header := _HEADER.match(line):
+                section = _split(header[1])
+                key = section
+            elif given := _GIVEN.match(line):
+                key = [*section, *_split(given[1])]
+            else:
+                continue
+            if key[: len(path)] == path:
+                return number
+            if key == path[: len(key)]:
+                around = number
+        return around
+
+
+_WORD = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+_DOTTED = rf"{_WORD}(?:\s*\.\s*{_WORD})*"
+_HEADER = re.compile(rf"\s*\[{{1,2}}\s*({_DOTTED})\s*\]")
+_GIVEN = re.compile(rf"\s*({_DOTTED})\s*=")
+
+
+def _split(dotted: str) -> list[str]:
+    return [word.strip("\"'") for word in re.findall(_WORD, dotted)]

@@ -19,7 +19,8 @@ MAX_TEXT_BYTES = 512
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _RFC3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?(Z|z|[+-][0-9]{2}:[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]"
+    r"((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?(Z|z|[+-][0-9]{2}:[0-5][0-9])"
 )
 
 
@@ -123,8 +124,8 @@ def _to_utc(moment: datetime) -> datetime:
 
 
 def format_time(moment: datetime) -> str:
-    """UTC → RFC 3339 with milliseconds and `Z`."""
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    """An aware moment → RFC 3339 in UTC, with milliseconds and `Z`."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def from_millis(millis: int) -> datetime:

@@ -68,7 +68,8 @@ class LedgerTransaction(Protocol):
         """All entries and sightings of these inquiries; `row` is left None for the caller."""
 
     def store(self, changes: Changes) -> None:
-        """Write what a batch changed, its tallies into the books. Once a transaction."""
+        """Write what a batch changed, its tallies into the books. Once a transaction. Of a sighting stored before,
+        the first version stays: it says what the record itself said, not what was merged into it since."""
 
 
 class Ledger(Protocol):

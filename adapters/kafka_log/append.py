@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import structlog
 from kafka import KafkaProducer, errors
 
+from adapters.kafka_log.client import connect
 from adapters.kafka_log.failure import Security
 from adapters.kafka_log.topic import MAX_RECORD_BYTES
 from domain.errors import LedgerError, LogUnavailable, TopicError
@@ -101,17 +102,18 @@ class KafkaAppender:
             if self._closed.is_set():
                 return
             try:
-                self._producer = self._make()
-                self._broken.clear()
-                self._ready.set()
-                log.info("log_connected", topic=self._topic)
+                producer = self._make()
             except (errors.KafkaError, OSError) as error:
                 log.warning("log_unavailable", problem=type(error).__name__)
                 self._closed.wait(_RETRY_S)
+            else:
+                self._broken.clear()
+                self._ready.set()
+                self._producer = producer  # the last: from here on it may be found broken
+                log.info("log_connected", topic=self._topic)
 
     def _make(self) -> Any:
-        settings = producer_settings(self._security)
-        producer = KafkaProducer(bootstrap_servers=self._bootstrap.split(","), **settings)
+        producer = connect(KafkaProducer, self._bootstrap, **producer_settings(self._security))
         try:
             producer.partitions_for(self._topic)
         except errors.KafkaError:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from kafka import errors
 
-from domain.errors import LedgerError, LogUnavailable, TopicError
+from domain.errors import LogUnavailable, TopicError
 
 Security = Mapping[str, object]
 
@@ -21,8 +21,8 @@ _FORBIDDEN = (
 
 @contextmanager
 def translated(bootstrap: str, topic: str) -> Iterator[None]:
-    """KafkaError → TopicError for what the user must mend, LogUnavailable for what may pass. An error of ours that
-    travelled through kafka-python, out of a rebalance callback, comes out as it was."""
+    """KafkaError → TopicError for what the user must mend, LogUnavailable for what may pass. What a rebalance
+    callback raised, and kafka-python wrapped, comes out as it was."""
     try:
         yield
     except errors.UnknownTopicOrPartitionError as error:
@@ -32,7 +32,7 @@ def translated(bootstrap: str, topic: str) -> Iterator[None]:
             f"Kafka at {bootstrap} refuses us ({type(error).__name__}): check LEDGER_KAFKA_SECURITY_… and the ACLs"
         ) from error
     except (errors.KafkaError, OSError) as error:
-        if isinstance(error.__cause__, LedgerError):
+        if error.__cause__ is not None and not isinstance(error.__cause__, (errors.KafkaError, OSError)):
             raise error.__cause__ from None
         raise LogUnavailable(f"Kafka at {bootstrap} does not answer ({type(error).__name__})") from error
 

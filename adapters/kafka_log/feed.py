@@ -7,15 +7,18 @@ used, and a position that the log does not hold is refused, not moved.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import OffsetAndMetadata
 
+from adapters.kafka_log.client import connect
 from adapters.kafka_log.failure import Security, translated
-from domain.errors import LogUnavailable, PositionError
+from adapters.kafka_log.topic import KafkaTopic
+from domain.errors import LedgerError, LogUnavailable, PositionError
 from domain.event import Placement, Record, from_millis
 from domain.ports import Slice
 
@@ -45,14 +48,18 @@ class KafkaFeed:
         self._group = group
         self._security = security or {}
         self._max_records = max_records
+        self._log = KafkaTopic(bootstrap, topic, security)
+        self._topic_id: str | None = None
         self._consumer: Any = None
         self._positions: dict[int, int] = {}
+        self._raised: LedgerError | None = None
 
     def subscribe(self, assigned: Assigned, revoked: Revoked) -> None:
-        """Join the group. Both callbacks run inside `poll`; what they raise comes out of it."""
+        """Join the group. Both callbacks run inside `poll`; what they raise comes out of it. LogUnavailable."""
         with translated(self._bootstrap, self._topic):
-            self._consumer = KafkaConsumer(
-                bootstrap_servers=self._bootstrap.split(","),
+            self._consumer = connect(
+                KafkaConsumer,
+                self._bootstrap,
                 client_id="inquiry-ledger",
                 group_id=self._group,
                 enable_auto_commit=False,
@@ -72,26 +79,52 @@ class KafkaFeed:
 
     def poll(self, timeout_s: float) -> Mapping[int, Slice]:
         """The next records by partition; empty when there are none within `timeout_s`. PositionError where the log
-        does not hold the position; LogUnavailable."""
+        does not hold the position, or is another one under the same name; LogUnavailable."""
         with translated(self._bootstrap, self._topic):
+            polled = self._take(timeout_s)
             try:
-                polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
-            except errors.OffsetOutOfRangeError as error:
-                raise PositionError(
-                    f"topic {self._topic}: the log no longer holds the ledger's position: records were removed, or the "
-                    "log was restored from an older copy. Nothing is skipped: bring the records back, or `reset`"
-                ) from error
-            return self._slice({partition.partition: records for partition, records in polled.items()})
+                reached = self._reached()
+                if reached:
+                    self._refuse_another_topic()
+            except BaseException:
+                self.seek(dict(self._positions))  # what was taken is read again, or it would look like a gap
+                raise
+        self._positions.update(reached)
+        records = {partition.partition: taken for partition, taken in polled.items()}
+        return {partition: Slice(self._read(records.get(partition, ())), reached[partition]) for partition in reached}
 
-    def _slice(self, polled: Mapping[int, Sequence[Any]]) -> dict[int, Slice]:
-        """The position after a poll is past transaction markers and aborted records, and may move without records."""
-        slices = {}
-        for partition, before in list(self._positions.items()):
+    def _take(self, timeout_s: float) -> Mapping[Any, Sequence[Any]]:
+        try:
+            polled: Mapping[Any, Sequence[Any]] = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        except (errors.OffsetOutOfRangeError, errors.LogTruncationError) as error:
+            raise PositionError(
+                f"topic {self._topic}: the log no longer holds the ledger's position: records were removed, or the "
+                "log was restored from an older copy. Nothing is skipped: bring the records back, or `reset`"
+            ) from error
+        finally:
+            raised, self._raised = self._raised, None
+            if raised is not None:
+                raise raised
+        return polled
+
+    def _reached(self) -> dict[int, int]:
+        """The partitions that moved. A position is past transaction markers and aborted records, and may move without
+        a record."""
+        reached = {}
+        for partition, before in self._positions.items():
             position = self._consumer.position(TopicPartition(self._topic, partition), timeout_ms=0)
             if position is not None and position > before:
-                self._positions[partition] = position
-                slices[partition] = Slice(self._read(polled.get(partition, ())), position)
-        return slices
+                reached[partition] = position
+        return reached
+
+    def _refuse_another_topic(self) -> None:
+        """Records are fetched by the topic's name. Asked after they came, its id tells of which topic they are."""
+        topic_id = self._log.identify()
+        if topic_id != self._topic_id:
+            raise PositionError(
+                f"topic {self._topic} was recreated: its id was {self._topic_id}, now it is {topic_id}. Nothing of the "
+                "new one was read: bring the old one back, or `reset` and make the ledger again"
+            )
 
     def _read(self, records: Sequence[Any]) -> list[Record]:
         topic = self._topic
@@ -116,15 +149,27 @@ class KafkaFeed:
         self._positions[partition] = offset
 
     def gain(self, partitions: Collection[int], assigned: Assigned) -> None:
-        """New partitions: ask from where to read them, before the first fetch."""
-        for partition, offset in assigned(partitions).items():
-            self._seek(partition, offset)
+        """New partitions: ask from where to read them, before the first fetch. The topic's id is asked before the
+        ledger's positions are checked against it, so that no other can slip in between."""
+        with self._keep_error():
+            self._topic_id = self._topic_id or self._log.identify()
+            for partition, offset in assigned(partitions).items():
+                self._seek(partition, offset)
 
     def lose(self, partitions: Collection[int], revoked: Revoked) -> None:
-        """Partitions that go, or went."""
-        revoked(partitions)
+        """Partitions that go, or went: from here on there is nothing to seek in them."""
         for partition in partitions:
             self._positions.pop(partition, None)
+        with self._keep_error():
+            revoked(partitions)
+
+    @contextmanager
+    def _keep_error(self) -> Iterator[None]:
+        """For `poll` to raise: kafka-python would log it with its traceback, and wrap it."""
+        try:
+            yield
+        except LedgerError as error:
+            self._raised = error
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Tell the group how far the ledger is, for lag tools only. Best effort: a failure is not an error."""
@@ -136,6 +181,7 @@ class KafkaFeed:
 
     def close(self) -> None:
         """Leave the group."""
+        self._log.close()
         if self._consumer is None:
             return
         try:

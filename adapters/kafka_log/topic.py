@@ -11,6 +11,7 @@ from kafka.admin import ConfigResource, OffsetSpec
 from kafka.errors import TopicAlreadyExistsError
 from kafka.protocol.consumer.offsets import IsolationLevel
 
+from adapters.kafka_log.client import connect
 from adapters.kafka_log.failure import Security, missing_topic, translated
 from domain.books import LogState
 from domain.errors import TopicError
@@ -70,6 +71,11 @@ class KafkaTopic:
         offsets = {p.partition: (first[p].offset, end[p].offset) for p in partitions}
         return LogState(cluster_id, found["topic_id"], dict(sorted(offsets.items())))
 
+    def identify(self) -> str:
+        """The topic's id (KIP-516): another topic of the same name has another. In about a millisecond."""
+        with translated(self._bootstrap, self._topic):
+            return str(self._describe(self._connect())["topic_id"])
+
     def create(self, partitions: int) -> bool:
         """Make the topic as designed; False where it is there already, as it was."""
         with translated(self._bootstrap, self._topic):
@@ -100,8 +106,9 @@ class KafkaTopic:
 
     def _connect(self) -> Any:
         if self._client is None:
-            self._client = KafkaAdminClient(
-                bootstrap_servers=self._bootstrap.split(","),
+            self._client = connect(
+                KafkaAdminClient,
+                self._bootstrap,
                 client_id="inquiry-ledger",
                 request_timeout_ms=_TIMEOUT_MS,
                 bootstrap_timeout_ms=_TIMEOUT_MS,

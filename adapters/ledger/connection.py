@@ -38,6 +38,14 @@ def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
     return connection
 
 
+#: Of psycopg's InternalError: the server ended our session or transaction, or is a standby by now.
+_INTERRUPTED = (
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+    errors.ReadOnlySqlTransaction,
+)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """psycopg's errors → Contended, SchemaError, LedgerUnavailable. Messages of the server are not repeated where
@@ -52,5 +60,5 @@ def translated() -> Iterator[None]:
         raise SchemaError("this database user may not do that: grant it ledger_writer, or migrate as owner") from error
     except (errors.DiskFull, errors.ConfigurationLimitExceeded) as error:
         raise LedgerUnavailable(f"Postgres has no room: {type(error).__name__}") from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError, *_INTERRUPTED) as error:
         raise LedgerUnavailable(f"Postgres does not answer ({type(error).__name__})") from error

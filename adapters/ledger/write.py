@@ -90,10 +90,11 @@ class PostgresLedger:
 
     def _connect(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url)
+            connection = connect(self._url)
             for stage, table in _STAGES.items():
-                self._connection.execute(_STAGE.format(stage=stage, table=table))
-            self._connection.execute(_STAGE_BEFORE)
+                connection.execute(_STAGE.format(stage=stage, table=table))
+            connection.execute(_STAGE_BEFORE)
+            self._connection = connection
         return self._connection
 
     def _check_rules(self, connection: Connection) -> None:

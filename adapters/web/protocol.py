@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from adapters.web.one_write import OneWrite
 from adapters.web.refusal import BAD_REQUEST, HEAD_TOO_LARGE, SLOW, TOO_MANY_CONNECTIONS, UPGRADE
 from adapters.web.reply import Problem, reply_problem
 from domain.errors import LedgerError
@@ -38,7 +39,8 @@ class BoundedProtocol(HttpToolsProtocol):
     #: application answers first.
     request_timeout_s = 40.0
 
-    _deadline: asyncio.TimerHandle | None = None
+    _watch: asyncio.TimerHandle | None = None
+    _since: float | None = None
     _head_bytes = 0
     _is_in_head = True
     _problem = BAD_REQUEST
@@ -49,11 +51,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self.max_connections:
             self._refuse(TOO_MANY_CONNECTIONS)
         else:
-            self._start_deadline()
+            self._since = self.loop.time()
+            self._watch = self.loop.call_later(self.request_timeout_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """uvicorn's, and no deadline any more."""
-        self._stop_deadline()
+        """uvicorn's, and nothing to watch any more."""
+        if self._watch is not None:
+            self._watch.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -67,7 +71,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request's first byte is here."""
         super().on_message_begin()
-        self._start_deadline()
+        self._since = self.loop.time()
 
     def on_headers_complete(self) -> None:
         """A request's head is here. What is raised makes uvicorn call `send_400_response`."""
@@ -80,25 +84,26 @@ class BoundedProtocol(HttpToolsProtocol):
             self._problem = UPGRADE
             raise HeadRefused
         super().on_headers_complete()
+        self.cycle.transport = OneWrite(self.transport, self.loop)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         """A request's last byte is here."""
         self._is_in_head = True
-        self._stop_deadline()
+        self._since = None
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """A problem document, where uvicorn has plain text."""
         self._refuse(self._problem)
 
-    def _start_deadline(self) -> None:
-        self._stop_deadline()
-        self._deadline = self.loop.call_later(self.request_timeout_s, self._expire)
-
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _look(self) -> None:
+        """One timer a connection, moved on when it rings: a timer a request costs more than the clock."""
+        now = self.loop.time()
+        end = self.request_timeout_s + (now if self._since is None else self._since)
+        if end <= now:
+            self._expire()
+        else:
+            self._watch = self.loop.call_at(end, self._look)
 
     def _expire(self) -> None:
         """Without an answer where the application may be giving one."""

@@ -95,7 +95,7 @@ class Webhook:
         self._load = load
         self._metrics = metrics
         self._journal = journal
-        self._acks = Acks()
+        self._acks = Acks(limits.ack_timeout_s)
         self._reader = BodyReader(load, limits.max_body_bytes, limits.read_timeout_s)
         self._source_by_path = {f"{PATH}/{source}": source for source in parts.sources}
         if DEFAULT_SOURCE in parts.sources:
@@ -153,7 +153,7 @@ class Webhook:
         try:
             future = self._parts.appender.append(accepted.key, arrival.body, accepted.headers)
             hold.hand_over()
-            is_settled = await self._acks.wait(future, self._limits.ack_timeout_s, hold.release)
+            is_settled = await self._acks.wait(future, hold.release)
             appended = future.result() if is_settled else None
         except (LedgerError, CancelledError) as error:
             raise Refused(refusal.LOG_FAILED, name) from error

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 
+import psycopg
 import pytest
 
 from adapters.embedded.kafka import EmbeddedKafka
+from adapters.embedded.postgres import EmbeddedPostgres
 from tests.integration.scene import Scene
+
+_numbers = count()
 
 
 @pytest.fixture
@@ -17,6 +22,25 @@ def scene(kafka: EmbeddedKafka, topic: str, database_url: str) -> Scene:
 
 
 @pytest.fixture
-def small_scene(kafka: EmbeddedKafka, make_topic: Callable[[int], str], database_url: str) -> Scene:
-    """The same with one partition."""
-    return Scene(kafka.bootstrap, make_topic(1), database_url)
+def copy_database(postgres: EmbeddedPostgres) -> Iterator[Callable[[str], str]]:
+    """Makes a database that is a copy of the one named (nobody may be in that), and returns its URL."""
+    made: list[str] = []
+    server = postgres.url.rsplit("/", 1)[0]
+
+    def copy(name: str) -> str:
+        made.append(f"copy_{next(_numbers)}")
+        connection.execute(f"CREATE DATABASE {made[-1]} TEMPLATE {name}")
+        return f"{server}/{made[-1]}"
+
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        yield copy
+        for name in made:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def make_scene(
+    kafka: EmbeddedKafka, make_topic: Callable[[int], str], copy_database: Callable[[str], str]
+) -> Callable[[], Scene]:
+    """Makes scenes, where a test needs several."""
+    return lambda: Scene(kafka.bootstrap, make_topic(6), copy_database("template_ledger"))

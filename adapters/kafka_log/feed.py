@@ -6,19 +6,21 @@ used, and a position that the log does not hold is refused, not moved.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.structs import OffsetAndMetadata
+from kafka.structs import MemberState, OffsetAndMetadata
 
-from adapters.kafka_log.client import connect
+from adapters.kafka_log.client import CLIENT_ID, RECONNECT_BACKOFF_MAX_MS, connect
 from adapters.kafka_log.failure import Security, translated
 from adapters.kafka_log.topic import KafkaTopic
-from domain.errors import LedgerError, LogUnavailable, PositionError
+from domain.errors import LogUnavailable, PositionError
 from domain.event import Placement, Record, from_millis
 from domain.ports import Slice
 
@@ -26,19 +28,34 @@ from domain.ports import Slice
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_INTERVAL_MS = 3_000
 
+#: So does one that does not poll for this long. The others wait for it as long when partitions move.
+_POLL_INTERVAL_MS = 60_000
+
 #: Bounds of what is held in memory: compressed bytes a fetch, and records a poll.
 _PARTITION_FETCH_BYTES = 1_048_576
 _FETCH_BYTES = 8 * 1_048_576
 MAX_RECORDS = 5_000
 
-_log = logging.getLogger(__name__)
+#: How long a call may wait for a broker that does not answer.
+_CONNECT_MS = 2_000
+_JOIN_MS = 3_000
+_CLOSE_MS = 3_000
+_STEP_MS = 100
+
+#: What `datetime` can say. Only a topic that is set otherwise than designed holds other times.
+_MAX_MILLIS = 253_402_300_799_999
 
 Assigned = Callable[[Collection[int]], Mapping[int, int]]
 Revoked = Callable[[Collection[int]], None]
 
 
 class KafkaFeed:
-    """`domain.ports.Feed`. Connects in `subscribe`. Reads committed records only, of every codec Kafka has."""
+    """`domain.ports.Feed`: committed records only, of every codec Kafka has.
+
+    Connects in the first `poll`. `poll` returns nothing while a broker that was there does not answer, and raises
+    LogUnavailable where none can be reached at first; PositionError where the log does not hold the position;
+    TopicError where we may not read, or the topic is another one by now.
+    """
 
     def __init__(
         self, bootstrap: str, topic: str, group: str, security: Security | None = None, max_records: int = MAX_RECORDS
@@ -51,16 +68,58 @@ class KafkaFeed:
         self._log = KafkaTopic(bootstrap, topic, security)
         self._topic_id: str | None = None
         self._consumer: Any = None
+        self._moves: deque[_Move] = deque()
         self._positions: dict[int, int] = {}
-        self._raised: LedgerError | None = None
+        self._member_id = ""
 
     def subscribe(self, assigned: Assigned, revoked: Revoked) -> None:
-        """Join the group. Both callbacks run inside `poll`; what they raise comes out of it. LogUnavailable."""
+        """Join the group at the next `poll`, inside which both callbacks run; what they raise comes out of it."""
+        self._assigned, self._revoked = assigned, revoked
+
+    def poll(self, timeout_s: float) -> Mapping[int, Slice]:
+        """The next records by partition; empty when there are none within `timeout_s`."""
         with translated(self._bootstrap, self._topic):
-            self._consumer = connect(
+            consumer = self._join()
+            polled = self._wait(consumer, timeout_s)
+        self._check_membership(consumer)
+        if self._moves:
+            self._seek(consumer, self._positions)  # what was read just now is read again: a callback may seek
+            self._tell()
+            return {}
+        return self._cut(consumer, polled)
+
+    def seek(self, offsets: Mapping[int, int]) -> None:
+        """Read on from these offsets; partitions that are no longer assigned are passed over."""
+        self._seek(self._consumer, {p: offset for p, offset in offsets.items() if p in self._positions})
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Tell the group how far the ledger is, for lag tools only. Best effort: a failure is not an error."""
+        told = {
+            TopicPartition(self._topic, partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+        }
+        with suppress(errors.KafkaError):
+            self._consumer.commit_async(told)
+
+    def close(self) -> None:
+        """Leave the group. `revoked` is told first, before others get the partitions."""
+        self._log.close()
+        if self._consumer is None:
+            return
+        try:
+            if self._positions:
+                self.lose(list(self._positions), self._revoked)
+        finally:
+            consumer, self._consumer = self._consumer, None
+            with suppress(errors.KafkaError):
+                consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+
+    def _join(self) -> Any:
+        if self._consumer is None:
+            consumer = connect(
                 KafkaConsumer,
                 self._bootstrap,
-                client_id="inquiry-ledger",
+                client_id=CLIENT_ID,
                 group_id=self._group,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
@@ -69,146 +128,162 @@ class KafkaFeed:
                 partition_assignment_strategy=[CooperativeStickyAssignor],
                 session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
+                max_poll_interval_ms=_POLL_INTERVAL_MS,
+                reconnect_backoff_max_ms=RECONNECT_BACKOFF_MAX_MS,
+                bootstrap_timeout_ms=_CONNECT_MS,
                 fetch_max_bytes=_FETCH_BYTES,
                 max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
                 max_poll_records=self._max_records,
                 metrics_enabled=False,
                 **self._security,
             )
-            self._consumer.subscribe([self._topic], listener=_Listener(self, assigned, revoked))
+            consumer.subscribe([self._topic], listener=_Rebalances(consumer, self._moves))
+            self._consumer = consumer
+        return self._consumer
 
-    def poll(self, timeout_s: float) -> Mapping[int, Slice]:
-        """The next records by partition; empty when there are none within `timeout_s`. PositionError where the log
-        does not hold the position, or is another one under the same name; LogUnavailable."""
-        with translated(self._bootstrap, self._topic):
-            polled = self._take(timeout_s)
-            try:
-                reached = self._reached()
-                if reached:
-                    self._refuse_another_topic()
-            except BaseException:
-                self.seek(dict(self._positions))  # what was taken is read again, or it would look like a gap
-                raise
+    def _wait(self, consumer: Any, timeout_s: float) -> Mapping[TopicPartition, Sequence[Any]]:
+        """In short steps, so that a rebalance is told soon after it happened, and before the next one."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            _rejoin(consumer)
+            if self._moves:
+                return {}
+            left_ms = max(0, round((deadline - time.monotonic()) * 1000))
+            polled: Mapping[TopicPartition, Sequence[Any]] = consumer.poll(timeout_ms=min(left_ms, _STEP_MS))
+            if polled or self._moves or not left_ms:
+                return polled
+
+    def _check_membership(self, consumer: Any) -> None:
+        """Others had the partitions of a member that the group dropped, also of those that it is given again: it
+        comes as a new member, which kafka-python does not always tell."""
+        member = consumer.group_metadata()
+        if member.state is not MemberState.STABLE or member.member_id == self._member_id:
+            return
+        self._member_id = member.member_id
+        kept = set(self._positions)
+        for move in self._moves:
+            kept -= set(move.partitions)
+        if kept:
+            self._moves += [_Move(False, sorted(kept)), _Move(True, sorted(kept))]
+
+    def _tell(self) -> None:
+        """Tell the callbacks what the group gave and took; again at the next poll where one of them raises."""
+        while self._moves:
+            move = self._moves[0]
+            if move.is_gain:
+                self.gain(move.partitions, self._assigned)
+            else:
+                self.lose(move.partitions, self._revoked)
+            self._moves.popleft()
+
+    def gain(self, partitions: Collection[int], assigned: Assigned) -> None:
+        """New partitions: ask from where to read them. The topic's id is asked before the ledger's positions are
+        checked against it, so that no other topic slips in between."""
+        self._topic_id = self._topic_id or self._log.identify()
+        offsets = assigned(partitions)
+        still_ours = {partition.partition for partition in self._consumer.assignment()}
+        gained = {partition: offsets[partition] for partition in partitions if partition in still_ours}
+        self._seek(self._consumer, gained)
+        self._consumer.resume(*self._named(gained))
+
+    def lose(self, partitions: Collection[int], revoked: Revoked) -> None:
+        """Partitions that go, or went: from here on there is nothing to seek in them."""
+        for partition in partitions:
+            self._positions.pop(partition, None)
+        revoked(partitions)
+
+    def _seek(self, consumer: Any, offsets: Mapping[int, int]) -> None:
+        ours = consumer.assignment()
+        for partition, offset in zip(self._named(offsets), offsets.values(), strict=True):
+            if partition in ours:
+                consumer.seek(partition, offset)
+        self._positions.update(offsets)
+
+    def _named(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in partitions]
+
+    def _cut(self, consumer: Any, polled: Mapping[TopicPartition, Sequence[Any]]) -> dict[int, Slice]:
+        """What came, by partition. A position is past transaction markers and aborted records, and may move without a
+        record."""
+        reached = {
+            named.partition: position
+            for named, (position, *_) in consumer._subscription.all_consumed_offsets().items()
+            if position != self._positions.get(named.partition, position)
+        }
+        if reached:
+            self._refuse_another_topic(consumer)
         self._positions.update(reached)
-        records = {partition.partition: taken for partition, taken in polled.items()}
-        return {partition: Slice(self._read(records.get(partition, ())), reached[partition]) for partition in reached}
+        records = {named.partition: taken for named, taken in polled.items()}
+        return {p: Slice(_read(records.get(p, ())), position) for p, position in reached.items()}
 
-    def _take(self, timeout_s: float) -> Mapping[Any, Sequence[Any]]:
-        try:
-            polled: Mapping[Any, Sequence[Any]] = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
-        except (errors.OffsetOutOfRangeError, errors.LogTruncationError) as error:
-            raise PositionError(
-                f"topic {self._topic}: the log no longer holds the ledger's position: records were removed, or the "
-                "log was restored from an older copy. Nothing is skipped: bring the records back, or `reset`"
-            ) from error
-        finally:
-            raised, self._raised = self._raised, None
-            if raised is not None:
-                raise raised
-        return polled
-
-    def _reached(self) -> dict[int, int]:
-        """The partitions that moved. A position is past transaction markers and aborted records, and may move without
-        a record."""
-        reached = {}
-        for partition, before in self._positions.items():
-            position = self._consumer.position(TopicPartition(self._topic, partition), timeout_ms=0)
-            if position is not None and position > before:
-                reached[partition] = position
-        return reached
-
-    def _refuse_another_topic(self) -> None:
+    def _refuse_another_topic(self, consumer: Any) -> None:
         """Records are fetched by the topic's name. Asked after they came, its id tells of which topic they are."""
-        topic_id = self._log.identify()
+        try:
+            topic_id = self._log.identify()
+        except LogUnavailable:
+            self._seek(consumer, self._positions)  # what came is read again, or it would look like a gap
+            raise
         if topic_id != self._topic_id:
             raise PositionError(
                 f"topic {self._topic} was recreated: its id was {self._topic_id}, now it is {topic_id}. Nothing of the "
                 "new one was read: bring the old one back, or `reset` and make the ledger again"
             )
 
-    def _read(self, records: Sequence[Any]) -> list[Record]:
-        topic = self._topic
-        return [
-            Record(
-                Placement(topic, record.partition, record.offset, from_millis(record.timestamp)),
-                record.key,
-                record.value,
-                tuple(record.headers),
-            )
-            for record in records
-        ]
 
-    def seek(self, offsets: Mapping[int, int]) -> None:
-        """Read on from these offsets; partitions that are no longer assigned are passed over."""
-        for partition, offset in offsets.items():
-            if partition in self._positions:
-                self._seek(partition, offset)
+class _Move(NamedTuple):
+    """What the group gave (`is_gain`) or took."""
 
-    def _seek(self, partition: int, offset: int) -> None:
-        self._consumer.seek(TopicPartition(self._topic, partition), offset)
-        self._positions[partition] = offset
-
-    def gain(self, partitions: Collection[int], assigned: Assigned) -> None:
-        """New partitions: ask from where to read them, before the first fetch. The topic's id is asked before the
-        ledger's positions are checked against it, so that no other can slip in between."""
-        with self._keep_error():
-            self._topic_id = self._topic_id or self._log.identify()
-            for partition, offset in assigned(partitions).items():
-                self._seek(partition, offset)
-
-    def lose(self, partitions: Collection[int], revoked: Revoked) -> None:
-        """Partitions that go, or went: from here on there is nothing to seek in them."""
-        for partition in partitions:
-            self._positions.pop(partition, None)
-        with self._keep_error():
-            revoked(partitions)
-
-    @contextmanager
-    def _keep_error(self) -> Iterator[None]:
-        """For `poll` to raise: kafka-python would log it with its traceback, and wrap it."""
-        try:
-            yield
-        except LedgerError as error:
-            self._raised = error
-
-    def commit(self, offsets: Mapping[int, int]) -> None:
-        """Tell the group how far the ledger is, for lag tools only. Best effort: a failure is not an error."""
-        known = {
-            TopicPartition(self._topic, partition): OffsetAndMetadata(offset, "", -1)
-            for partition, offset in offsets.items()
-        }
-        self._consumer.commit_async(known, callback=_note)
-
-    def close(self) -> None:
-        """Leave the group."""
-        self._log.close()
-        if self._consumer is None:
-            return
-        try:
-            with translated(self._bootstrap, self._topic):
-                self._consumer.close(autocommit=False, timeout_ms=5_000)
-        except LogUnavailable as error:
-            _log.info("left the group without saying so: %s", error)
+    is_gain: bool
+    partitions: list[int]
 
 
-class _Listener(ConsumerRebalanceListener):
-    """From kafka-python's rebalances to partition numbers."""
+class _Rebalances(ConsumerRebalanceListener):
+    """Notes what the group gives and takes. kafka-python tells it in the thread of its heartbeats, which must not wait
+    for a database. Until the feed has told its caller, a new partition is paused, and has a position of its own: it is
+    neither fetched, nor is its position looked up in the group."""
 
-    def __init__(self, feed: KafkaFeed, assigned: Assigned, revoked: Revoked) -> None:
-        self._feed = feed
-        self._assigned = assigned
-        self._revoked = revoked
+    def __init__(self, consumer: Any, moves: deque[_Move]) -> None:
+        self._consumer = consumer
+        self._moves = moves
 
-    def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
-        self._feed.gain([partition.partition for partition in assigned], self._assigned)
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        for partition in assigned:
+            self._consumer.pause(partition)
+            self._consumer.seek(partition, 0)
+        self._moves.append(_Move(True, sorted(partition.partition for partition in assigned)))
 
-    def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
-        self._feed.lose([partition.partition for partition in revoked], self._revoked)
-
-    def on_partitions_lost(self, lost: Collection[Any]) -> None:
-        self._feed.lose([partition.partition for partition in lost], self._revoked)
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self._moves.append(_Move(False, sorted(partition.partition for partition in revoked)))
 
 
-def _note(offsets: object, outcome: object) -> None:
-    if isinstance(outcome, Exception):
-        _log.debug("the group was not told: %s", type(outcome).__name__)
+def _rejoin(consumer: Any) -> None:
+    """Join where the group is about to share out its partitions, with time enough.
+
+    kafka-python 3.0.12 loses a join that a `poll` with a short time-out has begun: it then waits for no answer, sends
+    no heartbeats, and never reads again. Until it has joined there is nothing to read anyway.
+    """
+    coordinator = consumer._coordinator
+    if coordinator.state is MemberState.REBALANCING:
+        coordinator.request_rejoin()
+    if coordinator.need_rejoin():
+        coordinator.poll(timeout_ms=_JOIN_MS)
+
+
+def _read(records: Sequence[Any]) -> list[Record]:
+    times: dict[int, datetime] = {}  # a batch has one append time
+    return [
+        Record(
+            Placement(record.topic, record.partition, record.offset, _time(record.timestamp, times)),
+            record.key,
+            record.value,
+            tuple(record.headers),
+        )
+        for record in records
+    ]
+
+
+def _time(millis: int, times: dict[int, datetime]) -> datetime:
+    moment = times.get(millis)
+    if moment is None:
+        moment = times[millis] = from_millis(min(max(millis, 0), _MAX_MILLIS))
+    return moment

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, OffsetSpec
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError, for_code
 from kafka.protocol.consumer.offsets import IsolationLevel
 
-from adapters.kafka_log.client import connect
-from adapters.kafka_log.failure import Security, missing_topic, translated
+from adapters.kafka_log.client import CLIENT_ID, RECONNECT_BACKOFF_MAX_MS, connect
+from adapters.kafka_log.failure import Security, translated
 from domain.books import LogState
-from domain.errors import TopicError
 
 #: What the topic must take in one record: the body and its headers.
 MAX_RECORD_BYTES = 4_194_304
@@ -33,13 +33,17 @@ _TIMEOUT_MS = 5_000
 
 
 class KafkaTopic:
-    """`domain.ports.Log`, and what `migrate` and `doctor` ask. Connects at the first call; LogUnavailable."""
+    """`domain.ports.Log`, and what `migrate` and `doctor` ask. Thread-safe. Connects at the first call.
+
+    LogUnavailable where no broker answers; TopicError where there is no topic, or we may not look at it.
+    """
 
     def __init__(self, bootstrap: str, topic: str, security: Security | None = None) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._security = security or {}
         self._client: Any = None
+        self._connecting = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -56,20 +60,16 @@ class KafkaTopic:
             self._client = None
 
     def inspect(self) -> LogState:
-        """Cluster id, topic id, and of each partition the first offset and the last stable one (KIP-98)."""
+        """Cluster id, topic id, and of each partition the first offset and the last stable one (KIP-98).
+
+        The topic is looked at after its offsets: those of a topic that is deleted meanwhile never get a new one's id.
+        """
         with translated(self._bootstrap, self._topic):
             client = self._connect()
-            found = self._describe(client)
             cluster_id = client.describe_cluster()["cluster_id"]
-            partitions = [
-                TopicPartition(self._topic, partition["partition_index"]) for partition in found["partitions"]
-            ]
-            first = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-            end = client.list_partition_offsets(
-                dict.fromkeys(partitions, OffsetSpec.LATEST), IsolationLevel.READ_COMMITTED
-            )
-        offsets = {p.partition: (first[p].offset, end[p].offset) for p in partitions}
-        return LogState(cluster_id, found["topic_id"], dict(sorted(offsets.items())))
+            offsets = _offsets(client, self._topic, self._describe(client))
+            found = self._describe(client)
+        return LogState(cluster_id, found["topic_id"], offsets)
 
     def identify(self) -> str:
         """The topic's id (KIP-516): another topic of the same name has another. In about a millisecond."""
@@ -94,41 +94,54 @@ class KafkaTopic:
             found = self._describe(client)
             described = client.describe_configs([ConfigResource("TOPIC", self._topic)], config_filter="all")
         configs = {name: setting["value"] for name, setting in described["topic"][self._topic].items()}
-        problems = [problem for name, wanted in SETTINGS.items() if (problem := _compare(name, wanted, configs[name]))]
-        if int(configs["max.message.bytes"]) < max_body_bytes + HEADER_ROOM_BYTES:
-            problems.append("max.message.bytes cannot hold LEDGER_MAX_BODY_BYTES and the headers")
+        problems = [_compare(name, wanted, configs.get(name)) for name, wanted in SETTINGS.items()]
+        problems.append(_compare_room(configs.get("max.message.bytes"), max_body_bytes))
         if partitions is not None and len(found["partitions"]) != partitions:
             problems.append(
                 f"it has {len(found['partitions'])} partitions, the ledger was begun with {partitions}: "
                 "inquiries may now lie in two partitions, and their revisions are in order of commit"
             )
-        return [f"topic {self._topic}: {problem}" for problem in problems]
+        return [f"topic {self._topic}: {problem}" for problem in problems if problem]
 
     def _connect(self) -> Any:
-        if self._client is None:
-            self._client = connect(
-                KafkaAdminClient,
-                self._bootstrap,
-                client_id="inquiry-ledger",
-                request_timeout_ms=_TIMEOUT_MS,
-                bootstrap_timeout_ms=_TIMEOUT_MS,
-                **self._security,
-            )
-        return self._client
+        with self._connecting:
+            if self._client is None:
+                self._client = connect(
+                    KafkaAdminClient,
+                    self._bootstrap,
+                    client_id=CLIENT_ID,
+                    request_timeout_ms=_TIMEOUT_MS,
+                    bootstrap_timeout_ms=_TIMEOUT_MS,
+                    reconnect_backoff_max_ms=RECONNECT_BACKOFF_MAX_MS,
+                    **self._security,
+                )
+            return self._client
 
     def _describe(self, client: Any) -> Any:
         (found,) = client.describe_topics([self._topic])
-        if found["error_code"] == _UNKNOWN_TOPIC:
-            raise missing_topic(self._topic)
-        if found["error_code"] != 0:
-            raise TopicError(f"topic {self._topic} cannot be described: Kafka's error code {found['error_code']}")
+        if found["error_code"]:
+            raise for_code(found["error_code"])
         return found
 
 
-_UNKNOWN_TOPIC = 3
+def _offsets(client: Any, topic: str, found: Any) -> dict[int, tuple[int, int]]:
+    """Partition → (first offset, end for a reader of what is committed)."""
+    partitions = [TopicPartition(topic, number) for number in sorted(p["partition_index"] for p in found["partitions"])]
+    first = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+    end = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST), IsolationLevel.READ_COMMITTED)
+    return {partition.partition: (first[partition].offset, end[partition].offset) for partition in partitions}
 
 
-def _compare(name: str, wanted: str, actual: str) -> str | None:
+def _compare(name: str, wanted: str, actual: str | None) -> str | None:
+    if actual is None:
+        return f"{name} cannot be read: allow DescribeConfigs on the topic"
     if name == "max.message.bytes":
         return None if int(actual) >= int(wanted) else f"{name} is {actual}, less than the designed {wanted}"
     return None if actual == wanted else f"{name} is {actual}, not {wanted}"
+
+
+def _compare_room(actual: str | None, max_body_bytes: int) -> str | None:
+    needed = max_body_bytes + HEADER_ROOM_BYTES
+    if actual is None or int(actual) >= needed:
+        return None
+    return f"max.message.bytes is {actual}, LEDGER_MAX_BODY_BYTES and the headers need {needed}"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import errors
 
 from adapters.ledger.columns import (
     COLUMNS,
@@ -25,7 +26,7 @@ from adapters.ledger.columns import (
     to_row,
     to_sighting,
 )
-from adapters.ledger.connection import connect, translated
+from adapters.ledger.connection import IDLE_IN_TRANSACTION_TIMEOUT_MS, connect, translated
 from domain.aggregate import Changes, Entry, Stored
 from domain.books import Count, Position, Tallies
 from domain.errors import Contended, Fenced, RulesError
@@ -76,11 +77,15 @@ class PostgresLedger:
         """One transaction that moves each partition from the expected offset to the next."""
         with translated():
             connection = self._connect()
-            with connection.transaction():
-                transaction = PostgresTransaction(connection, self._topic, moves)
-                transaction.fence()
-                self._check_rules(connection)
-                yield transaction
+            try:
+                with connection.transaction():
+                    transaction = PostgresTransaction(connection, self._topic, moves)
+                    transaction.fence()
+                    self._check_rules(connection)
+                    yield transaction
+            except errors.LockNotAvailable:
+                connection.execute(_END_FROZEN, {"after_ms": IDLE_IN_TRANSACTION_TIMEOUT_MS})
+                raise
 
     def close(self) -> None:
         """Close the connection. Using the ledger again opens another."""
@@ -267,6 +272,19 @@ JOIN unnest(%(inquiries)b::text[], %(events)b::text[]) AS asked (inquiry_id, eve
 _HISTORY = f"SELECT {names('event')} FROM ledger.event WHERE inquiry_id = ANY(%(ids)b)"
 
 _SIGHTINGS = f"SELECT {names('sighting')} FROM ledger.sighting WHERE inquiry_id = ANY(%(ids)b)"
+
+#: Who was frozen in the midst of a statement (a COPY, or a result it does not take) is not idle in Postgres's eyes, and
+#: no time-out of Postgres ends it: whoever waits for its locks does. Only those of our own role are seen and ended.
+_END_FROZEN = """
+SELECT pg_terminate_backend(a.pid)
+FROM pg_stat_activity AS a
+WHERE a.datname = current_database()
+  AND a.state = 'active'
+  AND a.wait_event_type = 'Client'
+  AND a.xact_start < now() - %(after_ms)s * interval '1 millisecond'
+  AND EXISTS (SELECT FROM pg_locks AS l
+              WHERE l.pid = a.pid AND l.relation = 'ledger.position'::regclass AND l.mode = 'RowShareLock')
+"""
 
 _STAGE = "CREATE TEMPORARY TABLE {stage} (LIKE ledger.{table}) ON COMMIT DELETE ROWS"
 

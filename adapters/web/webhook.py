@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.types import Receive, Scope, Send
 
@@ -49,8 +49,8 @@ class Appended(Protocol):
 class Appender(Protocol):
     """Appends records to the log. Called in the event loop: neither may block."""
 
-    def append(self, key: bytes, value: bytes, headers: RecordHeaders, /) -> Future[Appended]:
-        """Done when the record is durable, or with a LedgerError."""
+    def append(self, key: bytes, value: bytes, headers: RecordHeaders, /) -> Future[Any]:
+        """Done with an `Appended` when the record is durable, or with a LedgerError. (A Future is invariant.)"""
 
     def is_ready(self) -> bool:
         """Whether it makes sense to try."""
@@ -154,7 +154,7 @@ class Webhook:
             future = self._parts.appender.append(accepted.key, arrival.body, accepted.headers)
             hold.hand_over()
             is_settled = await self._acks.wait(future, hold.release)
-            appended = future.result() if is_settled else None
+            appended: Appended | None = future.result() if is_settled else None
         except (LedgerError, CancelledError) as error:
             raise Refused(refusal.LOG_FAILED, name) from error
         if appended is None:

@@ -152,6 +152,9 @@ class FatalTransaction:
 
 def main(orders: Orders) -> None:
     """Project until the end, SIGTERM, or the step."""
+    import logging
+    logging.basicConfig(filename=f"/tmp/xk/wl/{orders.topic}-{orders.step or 'succ'}-{os.getpid()}.log", level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for n in ("kafka.net","kafka.protocol","kafka.cluster"): logging.getLogger(n).setLevel(logging.INFO)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout tells the steps
     feed_module.SESSION_TIMEOUT_MS = orders.session_ms
     feed_module.HEARTBEAT_INTERVAL_MS = orders.session_ms // 5
@@ -175,7 +178,7 @@ class Worker:
     def __init__(self, scene: Scene, group: str | None = None, **orders: Any) -> None:
         said = Orders(*scene, group=group or new_group(), **orders)
         command = [sys.executable, "-m", "tests.integration.crashing", json.dumps(asdict(said))]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.retries = ""  # once it has ended
 
     def wait_for_step(self) -> str:

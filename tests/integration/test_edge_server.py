@@ -20,6 +20,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.persona.signature import SIGNATURE_HEADER, sign
 from adapters.web.protocol import BoundedProtocol
@@ -75,8 +76,8 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(edge: Edge, protocol: type[BoundedProtocol]) -> Iterator[Served]:
-    server = WebServer(edge.app, listen(ANY_PORT), protocol)
+def serving(edge: Edge, protocol: type[BoundedProtocol], app: ASGIApp | None = None) -> Iterator[Served]:
+    server = WebServer(app or edge.app, listen(ANY_PORT), protocol)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -149,6 +150,22 @@ def test_head_has_no_body(served: Served) -> None:
     assert status_of(answer) == 405
     assert b"allow: POST" in answer
     assert answer.endswith(b"\r\n\r\n")
+
+
+def test_a_head_does_not_wait_for_a_body_that_comes_later() -> None:
+    go_on = threading.Event()
+
+    async def stream(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x", b"y")]})
+        await asyncio.to_thread(go_on.wait, 5)
+        await send({"type": "http.response.body", "body": b"HTTP/1.1 is here", "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    with serving(Edge(), SmallProtocol, stream) as one, one.connect() as connection:
+        connection.sendall(head("Connection: close", method="GET"))
+        assert b"x: y" in connection.recv(1_000)
+        go_on.set()
+        assert read_all(connection) == b"10\r\nHTTP/1.1 is here\r\n0\r\n\r\n"
 
 
 def test_a_sender_of_too_much_reads_413_and_may_go_on(served: Served) -> None:

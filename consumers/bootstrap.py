@@ -282,8 +282,9 @@ def deliver(
     """Send it, signed with `secrets`: see `adapters.persona.simulator.deliver`."""
     from adapters.persona import simulator
 
-    sending = simulator.deliver(plan, url, secrets, rate=rate, time_scale=time_scale, progress=progress)
-    return asyncio.run(sending)
+    return asyncio.run(
+        simulator.deliver(plan, url, secrets, rate=rate, time_scale=time_scale, patience_s=1.0, progress=progress)
+    )
 
 
 def add_delivery(plan: Plan, body: bytes) -> tuple[Plan, str]:

@@ -80,7 +80,7 @@ class Projector:
         start. `reached(done, total)` is called with offsets, for a progress bar. Refusal and RulesError end it."""
         self._retry(lambda: self._ledger.agree(self._rules.versions))
         ends = {partition: end for partition, (_, end) in self._retry(self._log.inspect).offsets.items()}
-        self._retry(lambda: self._feed.subscribe(self._assigned, self._revoked))
+        self._feed.subscribe(self._assigned, self._revoked)
         try:
             self._loop(ends, until_end, reached)
             self._settle()

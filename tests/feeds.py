@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kafka import KafkaProducer
@@ -12,6 +12,7 @@ from kafka import KafkaProducer
 from adapters.embedded.kafka import EmbeddedKafka
 from adapters.kafka_log.append import Appended, KafkaAppender
 from adapters.kafka_log.feed import KafkaFeed
+from domain.errors import LogUnavailable
 from domain.event import Record
 
 WITHIN_S = 30.0
@@ -67,6 +68,16 @@ class Member:
         while not condition():
             assert time.monotonic() < deadline, f"it did not happen in time; told {self.told}"
             self.poll()
+
+    def poll_through(self, condition: Callable[[], object]) -> None:
+        """Poll until it holds, also while the log is away."""
+
+        def hold() -> bool:
+            with suppress(LogUnavailable):
+                self.poll()
+            return bool(condition())
+
+        wait_for(hold)
 
     def read(self, count: int) -> list[Record]:
         """The first `count` records, in the order of their values."""

@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka import KafkaConsumer, TopicPartition, errors
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from adapters.kafka_log.client import CLIENT_ID, RECONNECT_BACKOFF_MAX_MS, connect
 from adapters.kafka_log.failure import Security, translated
+from adapters.kafka_log.group import Move, Rebalances, StickyAssignor, join_in_time
 from adapters.kafka_log.topic import KafkaTopic
 from domain.errors import LogUnavailable, PositionError
 from domain.event import Placement, Record, from_millis
@@ -38,7 +38,6 @@ MAX_RECORDS = 5_000
 
 #: How long a call may wait for a broker that does not answer.
 _CONNECT_MS = 2_000
-_JOIN_MS = 3_000
 _CLOSE_MS = 3_000
 _STEP_MS = 100
 
@@ -68,7 +67,7 @@ class KafkaFeed:
         self._log = KafkaTopic(bootstrap, topic, security)
         self._topic_id: str | None = None
         self._consumer: Any = None
-        self._moves: deque[_Move] = deque()
+        self._moves: deque[Move] = deque()
         self._positions: dict[int, int] = {}
         self._member_id = ""
 
@@ -116,6 +115,7 @@ class KafkaFeed:
 
     def _join(self) -> Any:
         if self._consumer is None:
+            assignor = StickyAssignor()  # type: ignore[no-untyped-call]
             consumer = connect(
                 KafkaConsumer,
                 self._bootstrap,
@@ -125,7 +125,7 @@ class KafkaFeed:
                 auto_offset_reset="none",
                 isolation_level="read_committed",
                 allow_auto_create_topics=False,
-                partition_assignment_strategy=[CooperativeStickyAssignor],
+                partition_assignment_strategy=[assignor],
                 session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
                 max_poll_interval_ms=_POLL_INTERVAL_MS,
@@ -137,7 +137,8 @@ class KafkaFeed:
                 metrics_enabled=False,
                 **self._security,
             )
-            consumer.subscribe([self._topic], listener=_Rebalances(consumer, self._moves))
+            assignor.assignment = consumer.assignment
+            consumer.subscribe([self._topic], listener=Rebalances(consumer, self._moves))
             self._consumer = consumer
         return self._consumer
 
@@ -145,7 +146,7 @@ class KafkaFeed:
         """In short steps, so that a rebalance is told soon after it happened, and before the next one."""
         deadline = time.monotonic() + timeout_s
         while True:
-            _rejoin(consumer)
+            join_in_time(consumer)
             if self._moves:
                 return {}
             left_ms = max(0, round((deadline - time.monotonic()) * 1000))
@@ -164,7 +165,7 @@ class KafkaFeed:
         for move in self._moves:
             kept -= set(move.partitions)
         if kept:
-            self._moves += [_Move(False, sorted(kept)), _Move(True, sorted(kept))]
+            self._moves += [Move(False, sorted(kept)), Move(True, sorted(kept))]
 
     def _tell(self) -> None:
         """Tell the callbacks what the group gave and took; again at the next poll where one of them raises."""
@@ -230,50 +231,11 @@ class KafkaFeed:
             )
 
 
-class _Move(NamedTuple):
-    """What the group gave (`is_gain`) or took."""
-
-    is_gain: bool
-    partitions: list[int]
-
-
-class _Rebalances(ConsumerRebalanceListener):
-    """Notes what the group gives and takes. kafka-python tells it in the thread of its heartbeats, which must not wait
-    for a database. Until the feed has told its caller, a new partition is paused, and has a position of its own: it is
-    neither fetched, nor is its position looked up in the group."""
-
-    def __init__(self, consumer: Any, moves: deque[_Move]) -> None:
-        self._consumer = consumer
-        self._moves = moves
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        for partition in assigned:
-            self._consumer.pause(partition)
-            self._consumer.seek(partition, 0)
-        self._moves.append(_Move(True, sorted(partition.partition for partition in assigned)))
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        self._moves.append(_Move(False, sorted(partition.partition for partition in revoked)))
-
-
-def _rejoin(consumer: Any) -> None:
-    """Join where the group is about to share out its partitions, with time enough.
-
-    kafka-python 3.0.12 loses a join that a `poll` with a short time-out has begun: it then waits for no answer, sends
-    no heartbeats, and never reads again. Until it has joined there is nothing to read anyway.
-    """
-    coordinator = consumer._coordinator
-    if coordinator.state is MemberState.REBALANCING:
-        coordinator.request_rejoin()
-    if coordinator.need_rejoin():
-        coordinator.poll(timeout_ms=_JOIN_MS)
-
-
 def _read(records: Sequence[Any]) -> list[Record]:
-    times: dict[int, datetime] = {}  # a batch has one append time
+    times = _Times()
     return [
         Record(
-            Placement(record.topic, record.partition, record.offset, _time(record.timestamp, times)),
+            Placement(record.topic, record.partition, record.offset, times[record.timestamp]),
             record.key,
             record.value,
             tuple(record.headers),
@@ -282,8 +244,9 @@ def _read(records: Sequence[Any]) -> list[Record]:
     ]
 
 
-def _time(millis: int, times: dict[int, datetime]) -> datetime:
-    moment = times.get(millis)
-    if moment is None:
-        moment = times[millis] = from_millis(min(max(millis, 0), _MAX_MILLIS))
-    return moment
+class _Times(dict[int, datetime]):
+    """Milliseconds → UTC. All records of a batch have the same append time."""
+
+    def __missing__(self, millis: int) -> datetime:
+        self[millis] = moment = from_millis(min(max(millis, 0), _MAX_MILLIS))
+        return moment

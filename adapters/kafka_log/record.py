@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.errors import QuarantineReason, Undecodable
 from domain.event import Event, Record, Sighting, format_time, is_folded, is_text, parse_time
 
 TYPE_PREFIX = "com.withpersona."
 SOURCE_PREFIX = "/persona/"
+_SOURCE_PREFIX = SOURCE_PREFIX.encode()
 _INQUIRY = "inquiry"
 
 Headers = list[tuple[str, bytes]]
@@ -43,7 +44,7 @@ def encode_headers(
     body: by its headers, `inquiry.…` means an inquiry (docs/decisions/0005).
     """
     said = dict(known) if event is None else _describe(event)
-    if event is not None and is_folded(event.name) and payload_type not in (None, _INQUIRY):
+    if event is not None and event.name.startswith("inquiry.") and payload_type not in (None, _INQUIRY):
         del said["ce_type"]
     headers = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
     headers += [(name, value.encode()) for name, value in said.items() if value]
@@ -134,11 +135,10 @@ def read_headers(headers: Mapping[str, bytes | None]) -> Event | None:
     )
 
 
-def _source(value: Any) -> str | None:
-    source = _usable(value)
-    if source is None or not source.startswith(SOURCE_PREFIX):
+def _source(value: bytes | None) -> str | None:
+    if value is None or not value.startswith(_SOURCE_PREFIX):
         return None
-    return source[len(SOURCE_PREFIX) :] or None
+    return _usable(value[len(_SOURCE_PREFIX) :])
 
 
 def _usable(value: bytes | None) -> str | None:

@@ -152,9 +152,6 @@ class FatalTransaction:
 
 def main(orders: Orders) -> None:
     """Project until the end, SIGTERM, or the step."""
-    import logging
-    logging.basicConfig(filename=f"/tmp/xk/wl/{orders.topic}-{orders.step or 'succ'}-{os.getpid()}.log", level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for n in ("kafka.net","kafka.protocol","kafka.cluster"): logging.getLogger(n).setLevel(logging.INFO)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout tells the steps
     feed_module.SESSION_TIMEOUT_MS = orders.session_ms
     feed_module.HEARTBEAT_INTERVAL_MS = orders.session_ms // 5

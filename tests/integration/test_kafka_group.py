@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import pytest
 from kafka import KafkaAdminClient
@@ -41,6 +43,16 @@ def test_a_member_alone_reads_every_partition(kafka: EmbeddedKafka, topic: str) 
     assert member.told == [("assigned", sorted(ALL)), ("revoked", sorted(ALL))]
 
 
+def test_a_member_that_never_waits_joins_all_the_same(kafka: EmbeddedKafka, make_topic: Callable[[int], str]) -> None:
+    """kafka-python loses a join that a short poll began, and would then never read."""
+    for _ in range(10):
+        with joined(kafka.bootstrap, make_topic(2)) as member:
+            deadline = time.monotonic() + 20
+            while member.owned != {0, 1}:
+                member.poll(0)
+                assert time.monotonic() < deadline
+
+
 def test_two_members_share_the_partitions_and_only_what_moves_is_revoked(kafka: EmbeddedKafka, topic: str) -> None:
     with joined(kafka.bootstrap, topic) as first, joined(kafka.bootstrap, topic) as second:
         first.poll_until(lambda: first.owned == ALL)
@@ -72,11 +84,38 @@ def test_a_member_that_the_group_dropped_loses_its_partitions_and_joins_again(ka
         KafkaAdminClient(bootstrap_servers=kafka.bootstrap) as admin,
     ):
         member.poll_until(lambda: member.owned == ALL)
-        members = admin.describe_groups(["drops"])["drops"]["members"]
-        admin.remove_group_members("drops", [MemberToRemove(member_id=one["member_id"]) for one in members])
+        remove_all(admin, "drops")
         member.poll_until(lambda: len(member.told) == 3)
         assert [what for what, _ in member.told] == ["assigned", "revoked", "assigned"]
         assert member.owned == ALL
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_whom_the_group_dropped_claims_nothing_of_what_others_have_by_then(
+    kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    """Or the leader would wait for ever for it to hand over what it does not have."""
+    monkeypatch.setattr(feed_module, "HEARTBEAT_INTERVAL_MS", 300)
+    group = f"{topic}-group"
+    with (
+        KafkaAdminClient(bootstrap_servers=kafka.bootstrap) as admin,
+        joined(kafka.bootstrap, topic, group) as dropped,
+        ExitStack() as stack,
+    ):
+        members = [dropped]
+        members += [stack.enter_context(joined(kafka.bootstrap, topic, group)) for _ in range(others)]
+        dropped.poll_until(lambda: dropped.owned == ALL)
+        remove_all(admin, group)
+        take_turns(members[1:], lambda: sum(len(member.owned) for member in members[1:]) == 6)
+        take_turns(
+            members, lambda: sorted(len(member.owned) for member in members) == [6 // len(members)] * len(members)
+        )
+        assert set().union(*(member.owned for member in members)) == ALL
+
+
+def remove_all(admin: KafkaAdminClient, group: str) -> None:
+    found = admin.describe_groups([group])[group]["members"]
+    admin.remove_group_members(group, [MemberToRemove(member_id=one["member_id"]) for one in found])
 
 
 def test_a_member_that_does_not_poll_in_time_loses_its_partitions(

@@ -74,19 +74,19 @@ def load(bootstrap: str, topic: str, seed: int, a_second: int = 500) -> Iterator
     over = threading.Event()
 
     def run() -> None:
-        with connected(bootstrap, topic) as appender:
-            for record in traffic(seed, 60 * a_second):
-                appender.append(*record)
-                if over.wait(1 / a_second):
-                    return
+        for record in traffic(seed, 120 * a_second):
+            appender.append(*record)
+            if over.wait(1 / a_second):
+                return
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with connected(bootstrap, topic) as appender:
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 def leave_gaps(bootstrap: str, topic: str, partitions: Iterable[int], *, abort: bool) -> None:

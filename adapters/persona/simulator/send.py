@@ -54,17 +54,20 @@ async def deliver(
     rate: float = 0,
     concurrency: int = 32,
     time_scale: float = 0,
+    patience_s: float = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outcome:
     """Send all deliveries in the order of the plan, at most `rate` a second (0: no limit), `concurrency` at a time.
 
     `secrets`: the current one first, then, where there is one, the old one. `time_scale`: real seconds for a second
-    of the plan, of the time between deliveries and between attempts (0: no time passes). `progress(done, total)`.
+    of the plan, of the time between deliveries and between attempts (0: no time passes). `patience_s`: the least real
+    time between two attempts, for a receiver that is away for a moment. `progress(done, total)`.
     """
     async with AsyncExitStack() as stack:
         lanes = await _open_lanes(stack, concurrency)
-        sender = _Sender(lanes, url, secrets, time_scale, lambda done: progress(done, len(plan.deliveries)))
-        await sender.run(plan, rate)
+        pauses = [max(pause * time_scale, patience_s) for pause in RETRY_PAUSES]
+        sender = _Sender(lanes, url, secrets, pauses, lambda done: progress(done, len(plan.deliveries)))
+        await sender.run(plan, rate, time_scale)
     return sender.outcome
 
 
@@ -103,21 +106,21 @@ class _Sender:
         lanes: asyncio.Queue[httpx.AsyncClient],
         url: str,
         secrets: Sequence[str],
-        time_scale: float,
+        pauses: Sequence[float],
         report: Callable[[int], None],
     ) -> None:
         self.outcome = Outcome()
         self._lanes = lanes
         self._url = url
         self._secrets = secrets
-        self._time_scale = time_scale
+        self._pauses = pauses
         self._report = report
 
-    async def run(self, plan: Plan, rate: float) -> None:
+    async def run(self, plan: Plan, rate: float, time_scale: float) -> None:
         begin = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number, planned in enumerate(plan.deliveries):
-                due = max(planned.at * self._time_scale, number / rate if rate else 0)
+                due = max(planned.at * time_scale, number / rate if rate else 0)
                 await asyncio.sleep(max(0, begin + due - time.monotonic()))
                 group.create_task(self._carry(planned, await self._lanes.get()))
 
@@ -126,7 +129,7 @@ class _Sender:
         made = planned.lost_attempts + 1
         status = await self._attempt(planned, made, lane)
         while status not in _ACCEPTED and made < MAX_ATTEMPTS and planned.kind is not Kind.FORGED:
-            await asyncio.sleep(RETRY_PAUSES[made - 1] * self._time_scale)
+            await asyncio.sleep(self._pauses[made - 1])
             made += 1
             status = await self._attempt(planned, made, await self._lanes.get())
         self.outcome.answers[planned.kind, status] += 1

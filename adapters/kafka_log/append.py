@@ -146,7 +146,7 @@ class KafkaAppender:
         if self._closed.is_set():
             _finish(producer, self._close_within_s)
         else:
-            threading.Thread(target=_finish, args=(producer, DELIVERY_TIMEOUT_MS / 1000), daemon=True).start()
+            threading.Thread(target=_finish, args=(producer, _REQUEST_TIMEOUT_MS / 1000), daemon=True).start()
 
 
 def producer_settings(security: Security) -> dict[str, object]:

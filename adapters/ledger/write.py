@@ -29,7 +29,7 @@ from adapters.ledger.columns import (
 from adapters.ledger.connection import IDLE_IN_TRANSACTION_TIMEOUT_MS, connect, translated
 from domain.aggregate import Changes, Entry, Stored
 from domain.books import Count, Position, Tallies
-from domain.errors import Contended, Fenced, RulesError
+from domain.errors import Contended, Fenced, LedgerUnavailable, RulesError
 from domain.event import Sighting
 from domain.revision import Row
 
@@ -55,28 +55,26 @@ class PostgresLedger:
 
     def agree(self, versions: tuple[str, str]) -> None:
         """Write down (lifecycle_version, policy_version) in an empty ledger; RulesError where others stand."""
-        with translated():
-            connection = self._connect()
+        with self._connected() as connection:
             connection.execute(_WRITE_RULES, {"lifecycle": versions[0], "policy": versions[1]})
             self._versions = versions
             self._check_rules(connection)
 
     def positions(self) -> Mapping[int, Position]:
         """The stored position of each partition of this topic."""
-        with translated():
-            rows = self._connect().execute(_POSITIONS, {"topic": self._topic}).fetchall()
+        with self._connected() as connection:
+            rows = connection.execute(_POSITIONS, {"topic": self._topic}).fetchall()
         return {row[0]: Position(*row) for row in rows}
 
     def open(self, positions: Sequence[Position]) -> None:
         """Store positions of partitions never read before; one that is there stays."""
-        with translated(), self._connect().cursor() as cursor:
+        with self._connected() as connection, connection.cursor() as cursor:
             cursor.executemany(_OPEN, [{"topic": self._topic, **position._asdict()} for position in positions])
 
     @contextmanager
     def begin(self, moves: Moves) -> Iterator[PostgresTransaction]:
         """One transaction that moves each partition from the expected offset to the next."""
-        with translated():
-            connection = self._connect()
+        with self._connected() as connection:
             try:
                 with connection.transaction():
                     transaction = PostgresTransaction(connection, self._topic, moves)
@@ -93,12 +91,26 @@ class PostgresLedger:
             self._connection.close()
             self._connection = None
 
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection, given up where it does not answer: whatever state it is in, the next call makes another."""
+        try:
+            with translated():
+                yield self._connect()
+        except LedgerUnavailable:
+            self.close()
+            raise
+
     def _connect(self) -> Connection:
         if self._connection is None or self._connection.closed:
             connection = connect(self._url)
-            for stage, table in _STAGES.items():
-                connection.execute(_STAGE.format(stage=stage, table=table))
-            connection.execute(_STAGE_BEFORE)
+            try:
+                for stage, table in _STAGES.items():
+                    connection.execute(_STAGE.format(stage=stage, table=table))
+                connection.execute(_STAGE_BEFORE)
+            except BaseException:
+                connection.close()
+                raise
             self._connection = connection
         return self._connection
 
@@ -274,11 +286,12 @@ _HISTORY = f"SELECT {names('event')} FROM ledger.event WHERE inquiry_id = ANY(%(
 _SIGHTINGS = f"SELECT {names('sighting')} FROM ledger.sighting WHERE inquiry_id = ANY(%(ids)b)"
 
 #: Who was frozen in the midst of a statement (a COPY, or a result it does not take) is not idle in Postgres's eyes, and
-#: no time-out of Postgres ends it: whoever waits for its locks does. Only those of our own role are seen and ended.
+#: no time-out of Postgres ends it: whoever waits for its locks does.
 _END_FROZEN = """
 SELECT pg_terminate_backend(a.pid)
 FROM pg_stat_activity AS a
 WHERE a.datname = current_database()
+  AND a.usename = current_user
   AND a.state = 'active'
   AND a.wait_event_type = 'Client'
   AND a.xact_start < now() - %(after_ms)s * interval '1 millisecond'

@@ -29,7 +29,7 @@ def test_postgres_is_killed_and_stopped_under_load(
         scene = Scene(kafka.bootstrap, topic, postgres.url)
         with running(scene, max_records=50) as projector:
             with load(scene.bootstrap, scene.topic, 5):
-                for end in (postgres.kill, postgres.stop, postgres.kill):
+                for end in (postgres.kill, postgres.stop):
                     moves(scene)
                     interrupt(projector, end)
                     postgres.start()
@@ -54,7 +54,7 @@ def test_kafka_is_killed_and_stopped_under_load(
         scene = Scene(kafka.bootstrap, "events", database_url)
         with running(scene, max_records=50):
             with load(scene.bootstrap, scene.topic, 6):
-                for end in (kafka.kill, kafka.stop, kafka.kill):
+                for end in (kafka.kill, kafka.stop):
                     moves(scene)
                     end()
                     kafka.start()

@@ -85,8 +85,9 @@ class Projector:
             self._loop(ends, until_end, reached)
             self._settle()
         finally:
-            self._stop.set()  # a batch that waits for Postgres must not hold a refusal back
+            self._stop.set()  # where an error is on its way up, a batch that waits for Postgres must not hold it back,
             self._writer.shutdown()
+            self._pending = None  # and must not put its own in its place
             self._feed.close()
         return Run(self._records, self._last_written - self._first_read)
 

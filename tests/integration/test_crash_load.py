@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from random import Random
 
+import pytest
+
+from adapters.kafka_log import feed as feed_module
 from tests.integration.crashing import workers
 from tests.integration.scene import Running, Scene, new_group, running, wait_until
 from tests.integration.traffic import load
 
-KILLS = 6
+KILLS = 5
 
 
 def test_projectors_killed_at_random_under_load_lose_nothing_and_double_nothing(scene: Scene) -> None:
@@ -29,7 +32,8 @@ def test_projectors_killed_at_random_under_load_lose_nothing_and_double_nothing(
     scene.check()
 
 
-def test_projectors_share_the_partitions_and_one_comes_and_goes(scene: Scene) -> None:
+def test_projectors_share_the_partitions_and_one_comes_and_goes(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "HEARTBEAT_INTERVAL_MS", 300)  # how soon a member hears of another
     group = new_group()
     with load(scene.bootstrap, scene.topic, 3), ExitStack() as stack:
         members = [stack.enter_context(running(scene, group, max_records=50)) for _ in range(2)]

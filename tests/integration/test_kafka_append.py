@@ -43,7 +43,7 @@ class Sender:
     """Appends one record after another from a thread of its own, as an edge does, and notes how long each call took."""
 
     def __init__(self, appender: KafkaAppender) -> None:
-        self.sent: dict[bytes, Future[Appended]] = {}
+        self.sent: list[tuple[bytes, Future[Appended]]] = []
         self.longest_s = 0.0
         self._appender = appender
         self._stop = threading.Event()
@@ -65,11 +65,15 @@ class Sender:
             began = time.perf_counter()
             future = self._appender.append(b"inq_%d" % (number % 50), value, [("number", b"%d" % number)])
             self.longest_s = max(self.longest_s, time.perf_counter() - began)
-            self.sent[value] = future
+            self.sent.append((value, future))
 
     def acknowledged(self) -> dict[bytes, Appended]:
         """What has been acknowledged up to now."""
-        return {value: future.result() for value, future in list(self.sent.items()) if is_good(future)}
+        return {value: future.result() for value, future in self.sent[:] if is_good(future)}
+
+    def futures(self) -> list[Future[Appended]]:
+        """Of all that was sent up to now."""
+        return [future for _, future in self.sent[:]]
 
     def wait_for_more(self, count: int, within_s: float = WITHIN_S) -> None:
         """Wait until so many more are acknowledged."""
@@ -166,7 +170,7 @@ def test_a_topic_that_vanishes_makes_nobody_wait(kafka: EmbeddedKafka, topic: st
         admin.delete_topics([topic])
         wait_for(lambda: not appender.is_ready())
     assert sender.longest_s < AT_ONCE_S
-    assert not wait_for_all(sender.sent.values(), DELIVERY_TIMEOUT_MS / 1000 + 5).not_done
+    assert not wait_for_all(sender.futures(), DELIVERY_TIMEOUT_MS / 1000 + 5).not_done
 
 
 def test_what_was_acknowledged_is_in_the_log_though_the_broker_was_killed(own_kafka: EmbeddedKafka) -> None:
@@ -178,7 +182,7 @@ def test_what_was_acknowledged_is_in_the_log_though_the_broker_was_killed(own_ka
             end()
             own_kafka.start()
             sender.wait_for_more(300, within_s=10)
-    assert not wait_for_all(sender.sent.values(), DELIVERY_TIMEOUT_MS / 1000 + 5).not_done
+    assert not wait_for_all(sender.futures(), DELIVERY_TIMEOUT_MS / 1000 + 5).not_done
     assert sender.longest_s < AT_ONCE_S
     found = {(record.placement.partition, record.placement.offset): record for record in
              read_all(own_kafka, topic).records}  # fmt: skip
@@ -188,7 +192,7 @@ def test_what_was_acknowledged_is_in_the_log_though_the_broker_was_killed(own_ka
         assert (record.value, record.headers) == (value, (("number", b"%d" % int(value[:6])),))
     values = [record.value for record in found.values()]
     assert len(values) == len(set(values))
-    assert set(values) <= set(sender.sent)
+    assert set(values) <= {value for value, _ in sender.sent}
 
 
 def test_a_broker_that_stays_away_settles_every_future_and_is_found_again(own_kafka: EmbeddedKafka) -> None:
@@ -196,13 +200,13 @@ def test_a_broker_that_stays_away_settles_every_future_and_is_found_again(own_ka
     with appending(own_kafka.bootstrap, topic) as appender, Sender(appender) as sender:
         sender.wait_for_more(100)
         own_kafka.kill()
-        waiting = list(sender.sent.values())
+        waiting = sender.futures()
         wait_for(lambda: not appender.is_ready(), DELIVERY_TIMEOUT_MS / 1000 + 5)
         assert not wait_for_all(waiting, DELIVERY_TIMEOUT_MS / 1000 + 5).not_done
-        wait_for(lambda: sum(not future.done() for future in list(sender.sent.values())) == 0, 15)
+        wait_for(lambda: all(future.done() for future in sender.futures()), 15)
         own_kafka.start()
         sender.wait_for_more(100, within_s=10)
-    failures = [future.exception() for future in sender.sent.values() if future.exception()]
+    failures = [future.exception() for future in sender.futures() if future.exception()]
     assert all(isinstance(failure, LogUnavailable) for failure in failures)
     assert set(sender.acknowledged()) <= {record.value for record in read_all(own_kafka, topic).records}
 

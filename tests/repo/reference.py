@@ -1,0 +1,193 @@
+"""Writes what the reference says from the code: `make docs`, or `python -m tests.repo.reference`.
+
+A page is written by hand around its generated blocks, which stand between `<!-- generated: NAME -->` and
+`<!-- end of NAME -->`. The picture of the lifecycle is a file of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import typer
+from prometheus_client import CollectorRegistry
+from typer.testing import CliRunner
+
+from adapters.settings import Settings, variables
+from adapters.web import refusal
+from adapters.web.edge_metrics import EdgeMetrics
+from adapters.web.load import Load
+from adapters.web.reply import Problem
+from consumers.cli.app import app
+from consumers.cli.lifecycle_drawing import LEGEND, draw_markdown, draw_mermaid
+from consumers.cli.lifecycle_svg import draw_svg
+from consumers.metrics import ProjectorMetrics
+from domain import errors
+from domain.lifecycle import Lifecycle
+from tests.repo.tree import ROOT
+
+REFERENCE = Path("docs/reference")
+PICTURE = REFERENCE / "lifecycle.svg"
+
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
+
+#: Columns of a line of help.
+_WIDTH = 100
+
+#: Defaults that are not the same on every machine, or no word of a shell.
+_TOLD = {"data_dir": "`inquiry-ledger` in the user's data folder", "named_sources": "–"}
+
+#: Fields with a secret in them, beside those that are not shown.
+_HOLDS_SECRETS = {"named_sources"}
+
+
+def draw_pages() -> dict[Path, str]:
+    """What the pages with generated blocks, and the picture, must be: path → text."""
+    pages = {path: _fill((ROOT / path).read_text(encoding="utf-8")) for path in _list_generated()}
+    return {**pages, PICTURE: draw_svg(Lifecycle().cells()) + "\n"}
+
+
+def _list_generated() -> list[Path]:
+    pages = sorted((ROOT / REFERENCE).glob("*.md"))
+    return [page.relative_to(ROOT) for page in pages if _BLOCK.search(page.read_text(encoding="utf-8"))]
+
+
+def _fill(page: str) -> str:
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{BLOCKS[block[2]]()}\n\n{block[3]}", page)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _code(value: object) -> str:
+    return f"`{value}`"
+
+
+def draw_commands() -> str:
+    """The help of every command, as it is shown."""
+    return "\n\n".join(f"## {' '.join(words)}\n\n```text\n{_help(words)}\n```" for words in _walk(_command(), ()))
+
+
+def _command() -> Any:
+    return typer.main.get_command(app)
+
+
+def _walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Every command in the order of the help, a group before what is in it; the outermost is not one."""
+    if words:
+        yield words
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _walk(inner, (*words, name))
+
+
+def _help(words: Sequence[str]) -> str:
+    asked = CliRunner().invoke(
+        app, [*words, "--help"], prog_name="inquiry-ledger", terminal_width=_WIDTH, max_content_width=_WIDTH
+    )
+    return "\n".join(line.rstrip() for line in asked.output.strip().splitlines())
+
+
+def draw_settings() -> str:
+    """Every variable, its default, and what is expected of it."""
+    return _table(("variable", "default", "expected", "secret"), _settings())
+
+
+def _settings() -> Iterator[Sequence[str]]:
+    for (variable, expected), (name, field) in zip(variables().items(), Settings.model_fields.items(), strict=True):
+        default = _TOLD.get(name) or ("–" if field.default is None else _code(field.default))
+        is_secret = not field.repr or name in _HOLDS_SECRETS
+        yield _code(variable), default, expected, "yes" if is_secret else ""
+
+
+def draw_errors() -> str:
+    """The tree of `domain.errors`."""
+    tree = cleandoc(errors.__doc__ or "").split("\n\n")[1]
+    return f"```text\n{textwrap.dedent(tree)}\n```"
+
+
+def draw_answers() -> str:
+    """Everything the edge answers but 200."""
+    problems = [value for value in vars(refusal).values() if isinstance(value, Problem)]
+    ordered = sorted({*problems, *refusal.BAD_SIGNATURE.values()})
+    return _table(("status", "reason", "detail", "fields"), map(_answer, ordered))
+
+
+def _answer(problem: Problem) -> Sequence[str]:
+    fields = ", ".join(_code(f"{name.decode()}: {value.decode()}") for name, value in problem.headers)
+    return str(problem.status), _code(problem.reason), problem.detail, fields
+
+
+def draw_edge_metrics() -> str:
+    """What `/metrics` of the edge has."""
+    return _draw_metrics(lambda registry: EdgeMetrics(registry, Load(1, 1)))
+
+
+def draw_projector_metrics() -> str:
+    """What `/metrics` of the projector has."""
+    return _draw_metrics(ProjectorMetrics)
+
+
+def _draw_metrics(make: Callable[[CollectorRegistry], object]) -> str:
+    listing = _Listing()
+    make(listing)
+    return _table(("metric", "type", "labels", "meaning"), map(_metric, listing.made))
+
+
+class _Listing(CollectorRegistry):
+    """Keeps what registers: `collect` tells the labels only of what has been counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Any] = []
+
+    def register(self, collector: Any) -> None:
+        super().register(collector)
+        self.made.append(collector)
+
+
+def _metric(collector: Any) -> Sequence[str]:
+    (family,) = collector.describe()
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    return _code(name), family.type, ", ".join(map(_code, collector._labelnames)), family.documentation
+
+
+def draw_table() -> str:
+    """The lifecycle as a table."""
+    table = Lifecycle()
+    return f"{draw_markdown(table.cells())}\n\n{LEGEND}\n\n`lifecycle_version`: {_code(table.version)}"
+
+
+def draw_diagram() -> str:
+    """The lifecycle's edges as Mermaid."""
+    return f"```mermaid\n{draw_mermaid(Lifecycle().cells())}\n```"
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    "commands": draw_commands,
+    "settings": draw_settings,
+    "errors": draw_errors,
+    "answers": draw_answers,
+    "edge_metrics": draw_edge_metrics,
+    "projector_metrics": draw_projector_metrics,
+    "table": draw_table,
+    "diagram": draw_diagram,
+}
+
+
+def main() -> None:
+    """Write what is out of step, and name it."""
+    for path, text in draw_pages().items():
+        file = ROOT / path
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+            typer.echo(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()

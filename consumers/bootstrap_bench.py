@@ -18,6 +18,9 @@ from consumers.bootstrap import bootstrap_of, database_of
 #: Appends under way while a topic is filled.
 _UNDER_WAY = 4_000
 
+#: History is read in large batches, as a busy edge or an import writes them.
+_LINGER_MS = 100
+
 SECRET = "wbhsec_bench"  # noqa: S105 - of a bench
 
 
@@ -29,7 +32,8 @@ def fill_topic(said: Settings, count: int, body_bytes: int, mix: float, progress
 
     now = datetime.now(UTC)
     audit = Audit(f"t={int(now.timestamp())},v1={'0' * 64}", "00000000", now, 1, now, "webhook")
-    appender = KafkaAppender(bootstrap_of(said), said.topic, said.kafka_security)
+    gathers = {**said.kafka_security, "linger_ms": _LINGER_MS}
+    appender = KafkaAppender(bootstrap_of(said), said.topic, gathers)
     appender.wait_ready(30.0)
     waiting: deque[Future[Any]] = deque()
     try:

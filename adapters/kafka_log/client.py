@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kafka import errors
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 
@@ -28,13 +29,24 @@ class _DirectSocket(KafkaNetSocket):
             raise
 
 
+class _Client(KafkaNetClient):
+    """Closes every socket when it is closed. kafka-python leaves one open that it still had something to write to."""
+
+    def close(self, node_id: Any = None) -> None:
+        if node_id is None:
+            for connection in list(self._manager._conns.values()):
+                if connection.transport is not None and connection.transport._write_buffer:
+                    connection.close(errors.Cancelled())
+        super().close(node_id)  # type: ignore[no-untyped-call]
+
+
 def connect(kind: Callable[..., Any], bootstrap: str, **config: Any) -> Any:
     """A client of this kind. Where its constructor fails, the thread and the sockets that it leaves behind are closed:
     who waits for a broker through a night makes thousands of them. KafkaError, OSError."""
-    made: list[KafkaNetClient] = []
+    made: list[_Client] = []
 
-    def keep(*arguments: Any, **said: Any) -> KafkaNetClient:
-        made.append(KafkaNetClient(*arguments, **said))
+    def keep(*arguments: Any, **said: Any) -> _Client:
+        made.append(_Client(*arguments, **said))  # type: ignore[no-untyped-call]
         return made[-1]
 
     settings = {"proxy_url": "direct://", **config}

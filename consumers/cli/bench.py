@@ -45,7 +45,8 @@ def projector(
         with progress("filled") as filled:
             bootstrap_bench.fill_topic(said, records, body_bytes, mix, filled)
         conditions = (
-            f"{records} records, bodies of {body_bytes} bytes with headers, {mix:.0%} duplicates and late; {_DURABLE}"
+            f"{records} records in batches of up to 256 KB, bodies of {body_bytes} bytes with headers, "
+            f"{mix:.0%} duplicates and late; {_DURABLE}"
         )
         measured = run_pairs(
             "projector",

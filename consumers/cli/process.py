@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import secrets
@@ -40,6 +41,7 @@ def project(
     said, registry = bootstrap.read_settings(context.obj), CollectorRegistry()
     bootstrap.rules(said)
     with bootstrap.servers(said, say=say) as settings, bootstrap.projector(settings, registry) as projector:
+        _collect_seldom()
         on_stop(projector.stop)
         if metrics_port is not None:
             start_http_server(metrics_port, settings.http_host, registry)
@@ -50,6 +52,14 @@ def project(
             run = projector.run(until_end=True, reached=reached)
     if as_json:
         print_json({**run._asdict(), "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+
+
+def _collect_seldom() -> None:
+    """A record leaves no cycles behind, but makes many objects: with Python's own thresholds the collector takes a
+    fifth of the time. What is there before the first record is never looked at."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
 
 
 def up(context: typer.Context) -> None:

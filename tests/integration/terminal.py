@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,11 @@ from tests.repo.pages import Command
 from tests.repo.tree import ROOT
 
 #: Processes that run on, and what they say once they are ready.
-SERVICES: Mapping[str, str] = {"up": "webhooks: ", "edge": "log_connected", "project": '"assigned"'}
+SERVICES: Mapping[str, str] = {
+    "up": r"(?s)webhooks: .*webhooks: ",  # the edge says it first
+    "edge": "log_connected",
+    "project": '"assigned"',
+}
 
 #: What only looks, and so may look again until the projector has come to where the page is.
 _LOOKS = re.compile(r"inquiry-ledger (history|quarantine|doctor)\b|psql\b")
@@ -46,6 +51,7 @@ class Terminal:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.run("set -m")  # else what runs in the background is deaf to Ctrl-C
 
     def __enter__(self) -> Self:
         return self
@@ -53,15 +59,20 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends every service, then the shell."""
+        """Ends every service, then the shell; at once where something went wrong."""
         try:
-            self.interrupt()
+            if error is None:
+                self.interrupt()
         finally:
+            for pid in self._services.values():
+                os.kill(pid, signal.SIGKILL)
+            self._shell.kill()
             self._shell.communicate()
 
     def save(self, name: str, text: str) -> None:
-        """Make a file of the page."""
-        (self._folder / name).write_text(text, encoding="utf-8")
+        """Make a file of the page, where the shell is."""
+        _, folder = self.run("pwd")
+        (Path(folder.strip()) / name).write_text(text, encoding="utf-8")
 
     def follow(self, command: Command, code: int) -> None:
         """Do what the page says: `code` is the exit code it tells of. AssertionError where something else happens."""
@@ -76,9 +87,9 @@ class Terminal:
 
     def interrupt(self) -> None:
         """Press Ctrl-C where services run: they end with 0."""
-        while self._services:
-            service, pid = self._services.popitem()
+        for service, pid in [*self._services.items()]:
             code, _ = self.run(f"kill -INT {pid}; wait {pid}")
+            del self._services[service]
             assert code == 0, f"{service} ended with {code}: {self._log(service).read_text()}"
 
     def run(self, text: str) -> tuple[int, str]:
@@ -105,10 +116,11 @@ class Terminal:
         """One of a kind at a time: who starts it again has ended the one before."""
         assert service not in self._services, f"{service} runs already: where does the page end it?"
         log = self._log(service)
+        log.touch()
         _, started = self.run(f"{text} >{shlex.quote(str(log))} 2>&1 &\necho $!")
         self._services[service] = int(started)
         deadline = time.monotonic() + _READY_WITHIN_S
-        while SERVICES[service] not in log.read_text():
+        while not re.search(SERVICES[service], log.read_text()):
             assert time.monotonic() < deadline, f"{text!r} is not ready: {log.read_text()}"
             time.sleep(_LOOK_EVERY_S)
 

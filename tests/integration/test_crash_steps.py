@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from tests.integration.crashing import Worker
+from tests.integration.crashing import workers
 from tests.integration.scene import Scene
 from tests.integration.traffic import append_all, leave_gaps, traffic
 
@@ -47,7 +47,8 @@ def test_a_projector_killed_at_any_step_loses_nothing_and_doubles_nothing(scene:
 
 def kill_at(scene: Scene, step: str, **orders: Any) -> None:
     """Run one that kills itself there, in the midst of its work, and look at what it leaves."""
-    worker = Worker(scene, step=step, **orders)
-    assert worker.wait_for_step() == step
-    assert worker.wait() == -signal.SIGKILL
+    with workers() as start:
+        worker = start(scene, step=step, **orders)
+        assert worker.wait_for_step() == step
+        assert worker.wait() == -signal.SIGKILL
     scene.check_books()

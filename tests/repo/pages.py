@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -74,7 +75,7 @@ def _until_closed(path: Path, opened_at: int, lines: Iterator[tuple[int, str]]) 
     inside = []
     for _, line in lines:
         if line.strip() == "```":
-            return "".join(f"{text}\n" for text in inside)
+            return textwrap.dedent("".join(f"{text}\n" for text in inside))
         inside.append(line)
     raise ValueError(f"{path}:{opened_at}: this fence does not end")
 

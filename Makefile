@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # A real delivery, where the checkout has one beside it: the demo sends it as well.
 CAPTURED := $(wildcard ../shared/data/persona_inquiry_approved.json)
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test check docs bench lock clean
 
 setup: $(INSTALLED)
 
@@ -31,6 +31,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/repo
+
+# Write what the reference says from the code.
+docs: setup
+	$(BIN)/python -m tests.repo.reference
 
 bench: setup
 	$(BIN)/inquiry-ledger bench

@@ -8,6 +8,7 @@ while the broker is away it gives up nothing.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -27,6 +28,11 @@ DELIVERY_TIMEOUT_MS = 8_000
 _REQUEST_TIMEOUT_MS = 4_000
 _LINGER_MS = 0  # while one batch of a partition is on its way the next one gathers: 0.8 ms a record alone, not 2.2
 _BATCH_BYTES = 262_144
+
+#: A producer that leaves a record unsettled for so long is replaced: kafka-python's idempotent producer can wait for
+#: ever after a request timed out, with neither an acknowledgement nor an error.
+STALLED_AFTER_S = 5.0
+_LOOK_EVERY_S = 0.5
 
 _RETRY_S = 0.5
 _SHUT_S = 2.0
@@ -54,6 +60,7 @@ class KafkaAppender:
         self._broken = threading.Event()
         self._closed = threading.Event()
         self._close_within_s = 0.0
+        self._on_the_way: dict[Future[Appended], float] = {}  # in the order of sending, with its time
         self._keeper = threading.Thread(target=self._keep, name="log-producer", daemon=True)
         self._keeper.start()
 
@@ -73,6 +80,7 @@ class KafkaAppender:
         except (errors.KafkaError, ValueError) as error:  # ValueError: its topic has no partitions any more
             self._fail(answer, producer, error)
         else:
+            self._on_the_way[answer] = time.monotonic()
             sent.add_callback(partial(self._settle, answer, producer))
             sent.add_errback(partial(self._fail, answer, producer))
         return answer
@@ -105,10 +113,19 @@ class KafkaAppender:
             self._ready.set()
             if not self._closed.is_set():
                 log.info("log_connected", topic=self._topic)
-                self._broken.wait()
+                self._watch()
             self._ready.clear()
             self._producer = None
             self._retire(producer)
+
+    def _watch(self) -> None:
+        """Until the producer is broken: it said so, or it leaves a record unsettled."""
+        while not self._broken.wait(_LOOK_EVERY_S):
+            oldest = list(self._on_the_way.values())[:1]
+            if oldest and time.monotonic() - oldest[0] > STALLED_AFTER_S:
+                log.warning("log_stalled", topic=self._topic)
+                self._on_the_way.clear()  # they are settled with their producer; the next one begins with its own
+                return
 
     def _make(self) -> Any:
         """A producer that knows the topic, or None."""
@@ -131,6 +148,7 @@ class KafkaAppender:
         if metadata.offset < 0:
             self._fail(answer, producer, errors.DuplicateSequenceNumberError())
         else:
+            self._on_the_way.pop(answer, None)
             answer.set_result(Appended(metadata.topic, metadata.partition, metadata.offset))
 
     def _fail(self, answer: Future[Appended], producer: Any, error: Exception) -> None:
@@ -139,6 +157,7 @@ class KafkaAppender:
         if self._producer is producer:
             self._producer = None
             self._broken.set()
+        self._on_the_way.pop(answer, None)
         answer.set_exception(LogUnavailable(f"the log did not acknowledge ({type(error).__name__})"))
 
     def _retire(self, producer: Any) -> None:

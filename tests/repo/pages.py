@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tests.repo.tree import ROOT, list_files
 
 #: Pages whose commands a reader types in order, from the first to the last.
-SESSIONS = ("README.md", "docs/tutorial.md", "docs/how-to/")
+SESSIONS = ("README.md", "CONTRIBUTING.md", "docs/tutorial.md", "docs/how-to/")
 
 #: What a page may ask of the reader between two fences, written as a comment.
 STOP = "<!-- reader: Ctrl-C -->"
@@ -24,8 +24,8 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 class Fence(NamedTuple):
-    """A fenced block. `kind`: the first word after the fence; `said`: the `name=value` words after it. A `STOP`
-    between fences is one of kind `stop`."""
+    """A fenced block. `kind`: the first word after the fence; `said`: the words after it, `name=value` or `name`. A
+    `STOP` between fences is one of kind `stop`."""
 
     page: Path
     line: int
@@ -67,7 +67,7 @@ def _fences(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Fence]:
             yield Fence(path, number, "stop", {}, "")
         elif opened := _OPEN.fullmatch(line.strip()):
             kind, *words = shlex.split(opened[1] or "none")
-            said = dict(word.split("=", 1) for word in words)
+            said = {name: value for name, _, value in (word.partition("=") for word in words)}
             yield Fence(path, number, kind, said, _until_closed(path, number, lines))
 
 

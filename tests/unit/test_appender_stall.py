@@ -25,7 +25,8 @@ class Sent:
             settle(Appended("topic", 0, 7))
 
     def add_errback(self, fail: Callable[[Exception], object]) -> None:
-        self.fail = fail
+        if not self._acknowledges:
+            self.fail = fail
 
 
 class Producer:

@@ -98,7 +98,7 @@ class Terminal:
         assert self._shell.stdout is not None
         self._shell.stdin.write(f"{{ {text}\n}} </dev/null\nprintf '\\n{_DONE}%s\\n' $?\n")
         self._shell.stdin.flush()
-        lines = []
+        lines: list[str] = []
         for line in self._shell.stdout:
             if line.startswith(_DONE):
                 return int(line.removeprefix(_DONE)), "".join(lines)

@@ -126,7 +126,9 @@ def _free_port() -> int:
 @pytest.mark.parametrize("page", list_sessions(), ids=str)
 def test_a_page_does_what_it_says(page: Path, stage: Stage, tmp_path: Path) -> None:
     fences = read_fences(page)
-    first = re.search(r"^\$ inquiry-ledger (?:--config \S+ )?(\w+)", "".join(fence.text for fence in fences), re.MULTILINE)
+    first = re.search(
+        r"^\$ inquiry-ledger (?:--config \S+ )?(\w+)", "".join(fence.text for fence in fences), re.MULTILINE
+    )
     if first is None or first[1] not in ("migrate", "up"):
         _prepare(stage.scene)
     (tmp_path / "ca.pem").touch()  # what a reader has from whoever runs the brokers

@@ -72,7 +72,7 @@ def _fences(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Fence]:
 
 
 def _until_closed(path: Path, opened_at: int, lines: Iterator[tuple[int, str]]) -> str:
-    inside = []
+    inside: list[str] = []
     for _, line in lines:
         if line.strip() == "```":
             return textwrap.dedent("".join(f"{text}\n" for text in inside))

@@ -79,7 +79,9 @@ def test_no_command_is_shown_where_it_is_not_run() -> None:
 
 
 def test_a_command_stands_in_a_console() -> None:
-    assert [f"{fence.page}:{fence.line}" for fence in _fences() if fence.kind != "console" and "\n$ " in f"\n{fence.text}"] == []
+    assert [
+        f"{fence.page}:{fence.line}" for fence in _fences() if fence.kind != "console" and "\n$ " in f"\n{fence.text}"
+    ] == []
 
 
 def test_every_refusal_that_is_explained_is_one_that_is_made() -> None:

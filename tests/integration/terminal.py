@@ -21,7 +21,7 @@ from tests.repo.tree import ROOT
 #: Processes that run on, and what they say once they are ready.
 SERVICES: Mapping[str, str] = {
     "up": r"(?s)webhooks: .*webhooks: ",  # the edge says it first
-    "edge": "log_connected",
+    "edge": r"(?s)(?=.*log_connected)(?=.*webhooks: )",
     "project": '"assigned"',
 }
 

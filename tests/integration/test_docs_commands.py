@@ -10,7 +10,7 @@ import re
 import shlex
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -135,6 +135,13 @@ def test_a_page_does_what_it_says(page: Path, stage: Stage, tmp_path: Path) -> N
     with Terminal(tmp_path, stage.environ) as terminal:
         for fence in fences:
             _read(fence, terminal, stage)
+
+
+def _finds_a_ledger(fences: Sequence[Fence]) -> bool:
+    """Whether a page needs one that is there, and does not begin with making it."""
+    typed = "".join(fence.text for fence in fences if fence.kind == "console")
+    first = re.search(r"^\$ inquiry-ledger (?:--config \S+ )?(\w+)", typed, re.MULTILINE)
+    return first[1] not in ("migrate", "up") if first else any(fence.kind == "sql" for fence in fences)
 
 
 def _prepare(scene: Scene) -> None:

@@ -52,7 +52,7 @@ def draw_pages() -> dict[Path, str]:
 
 
 def _list_generated() -> list[Path]:
-    pages = sorted((ROOT / REFERENCE).glob("*.md"))
+    pages = sorted((ROOT / "docs").rglob("*.md"))
     return [page.relative_to(ROOT) for page in pages if _BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
@@ -168,6 +168,16 @@ def draw_diagram() -> str:
     return f"```mermaid\n{draw_mermaid(Lifecycle().cells())}\n```"
 
 
+def draw_decisions() -> str:
+    """The decisions of design, by their headings."""
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    return "\n".join(f"- [{_heading(page)}](decisions/{page.name})" for page in pages)
+
+
+def _heading(page: Path) -> str:
+    return page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "commands": draw_commands,
     "settings": draw_settings,
@@ -177,6 +187,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "projector_metrics": draw_projector_metrics,
     "table": draw_table,
     "diagram": draw_diagram,
+    "decisions": draw_decisions,
 }
 
 

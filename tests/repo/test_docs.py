@@ -105,6 +105,13 @@ def test_the_topic_is_described_as_it_is_made() -> None:
     assert dict(read_table(REFERENCE / "record.md", "Topic")) == SETTINGS
 
 
+def test_every_event_of_the_logs_is_explained() -> None:
+    said = {
+        word for path in list_modules() for word in re.findall(r"\blog\.\w+\(\s*\"(\w+)\"", (ROOT / path).read_text())
+    }
+    assert {row[0] for row in read_table(HOW_TO / "operate.md", "Logs")} == {*said, "refused"}
+
+
 def test_a_policy_may_say_what_the_page_says() -> None:
     text = read_page(HOW_TO / "write-a-decision-policy.md")
     for key, choices in CHOICES.items():
@@ -121,7 +128,7 @@ def test_the_readme_shows_what_the_demo_prints(plan: Plan) -> None:
     """Stories and deliveries follow from the seed, so what is shown of them is true of every run."""
     stories = Counter(story.title for story in plan.stories.values())
     sent = Counter(planned.kind.value for planned in plan.deliveries)
-    shown = dict(re.findall(r"^│ ([^│]*?) +│ (\d+) +│", read_page(README), re.MULTILINE))
+    shown = dict(re.findall(r"^│ ([a-z][^│]*?) +│ (\d+) +│", read_page(README), re.MULTILINE))
     assert shown
     assert {name: int(count) for name, count in shown.items()}.items() <= {**stories, **sent}.items()
 

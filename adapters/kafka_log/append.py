@@ -29,8 +29,7 @@ _REQUEST_TIMEOUT_MS = 4_000
 _LINGER_MS = 0  # while one batch of a partition is on its way the next one gathers: 0.8 ms a record alone, not 2.2
 _BATCH_BYTES = 262_144
 
-#: A producer that leaves a record unsettled for so long is replaced: kafka-python's idempotent producer can wait for
-#: ever after a request timed out, with neither an acknowledgement nor an error.
+#: A producer that leaves a record unsettled for so long is replaced, as a precaution (docs/decisions/0010).
 STALLED_AFTER_S = 5.0
 _LOOK_EVERY_S = 0.5
 

@@ -47,7 +47,9 @@ class Acks:
         """In the producer's thread, or in the loop's."""
         self._settled.append(settled)
         if not self._is_waking:
-            self._is_waking = _wake(loop, self._drain)
+            self._is_waking = True  # before the loop is woken: it may drain at once, and must have the last word
+            if not _wake(loop, self._drain):
+                self._is_waking = False
 
     def _drain(self) -> None:
         self._is_waking = False  # before the queue is emptied, so nothing is left behind

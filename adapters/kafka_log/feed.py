@@ -79,7 +79,12 @@ class KafkaFeed:
         """The next records by partition; empty when there are none within `timeout_s`."""
         with translated(self._bootstrap, self._topic):
             consumer = self._join()
-            polled = self._wait(consumer, timeout_s)
+        try:
+            with translated(self._bootstrap, self._topic):
+                polled = self._wait(consumer, timeout_s)
+        except PositionError:
+            self._refuse_another_topic(consumer)  # its offsets are others: to say so tells more
+            raise
         self._check_membership(consumer)
         if self._moves:
             self._seek(consumer, self._positions)  # what was read just now is read again: a callback may seek

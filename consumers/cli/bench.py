@@ -15,9 +15,9 @@ from typing import Annotated
 
 import typer
 
-from consumers import bootstrap, bootstrap_bench
+from consumers import bootstrap
 from consumers.bench import Bench, run_pairs
-from consumers.bootstrap import Settings
+from consumers.bootstrap import Settings, benches
 from consumers.cli.logs import configure_logs
 from consumers.cli.output import print_json, print_table, progress, say
 from consumers.cli.workers import Workers, addresses, start_edge
@@ -43,7 +43,7 @@ def projector(
     """Catching up with a full topic, against a plain consumer with one transaction an event."""
     with _throw_away() as said:
         with progress("filled") as filled:
-            bootstrap_bench.fill_topic(said, records, body_bytes, mix, filled)
+            benches.fill_topic(said, records, body_bytes, mix, filled)
         conditions = (
             f"{records} records in batches of up to 256 KB, bodies of {body_bytes} bytes with headers, "
             f"{mix:.0%} duplicates and late; {_DURABLE}"
@@ -53,7 +53,7 @@ def projector(
             conditions,
             runs,
             lambda: _project(said),
-            lambda: bootstrap_bench.run_plain_consumer(said, min(sample, records)),
+            lambda: benches.run_plain_consumer(said, min(sample, records)),
             say,
         )
     _print(measured, as_json)
@@ -69,16 +69,16 @@ def edge(
 ) -> None:
     """Receiving, against a bare Starlette that checks the signature and answers after the log's acknowledgement."""
     load = {"connections": connections, "body_bytes": body_bytes, "warm_up_s": 2.0, "run_s": seconds}
-    with _throw_away() as said, Workers(None, said.data_dir) as workers, bootstrap_bench.bare_edge(said) as bare:
-        environ = {**_environ(said), "LEDGER_WEBHOOK_SECRET": bootstrap_bench.SECRET}
+    with _throw_away() as said, Workers(None, said.data_dir) as workers, benches.bare_edge(said) as bare:
+        environ = {**_environ(said), "LEDGER_WEBHOOK_SECRET": benches.SECRET}
         ours = start_edge(workers, said, environ).removesuffix(bootstrap.WEBHOOK_PATH)
         conditions = f"one process, {connections} connections, bodies of {body_bytes} bytes; {_DURABLE}"
         measured = run_pairs(
             "edge",
             conditions,
             runs,
-            lambda: bootstrap_bench.load_edge(ours, load),
-            lambda: bootstrap_bench.load_edge(bare, load),
+            lambda: benches.load_edge(ours, load),
+            lambda: benches.load_edge(bare, load),
             say,
         )
     _print(measured, as_json)

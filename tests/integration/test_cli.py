@@ -101,8 +101,8 @@ def test_doctor_finds_what_is_not_prepared(operator: Operator) -> None:
 def test_migrate_prepares_schema_and_topic_and_may_be_run_again(operator: Operator) -> None:
     first, again = operator.run("migrate", PARTITIONS="3"), operator.run("migrate")
     topic = operator.environ["LEDGER_TOPIC"]
-    assert (first.code, first.out) == (0, f"schema: version 0001\ntopic {topic}: created, 3 partitions\n")
-    assert (again.code, again.out) == (0, f"schema: version 0001\ntopic {topic}: there already, 3 partitions\n")
+    assert (first.code, first.out) == (0, f"schema: version 0002\ntopic {topic}: created, 3 partitions\n")
+    assert (again.code, again.out) == (0, f"schema: version 0002\ntopic {topic}: there already, 3 partitions\n")
     assert operator.run("doctor").code == 0
 
 

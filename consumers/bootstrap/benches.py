@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.settings import Settings
-from consumers.bootstrap import bootstrap_of, database_of
+from consumers.bootstrap.servers import bootstrap_of, database_of
 
 #: Appends under way while a topic is filled.
 _UNDER_WAY = 4_000

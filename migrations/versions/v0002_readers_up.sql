@@ -24,7 +24,7 @@ SELECT p.topic, p.partition, p.cluster_id, p.topic_id, p.first_offset, p.next_of
 FROM ledger.position AS p;
 
 -- Which release a reader has before it: it may not look at alembic's own table.
-CREATE VIEW ledger.schema_version AS SELECT v.version_num COLLATE "C" AS version FROM ledger.alembic_version AS v;
+CREATE VIEW ledger.schema_version AS SELECT v.version_num::text COLLATE "C" AS version FROM ledger.alembic_version AS v;
 
 -- Up to which offset the revisions are in the topic of decisions.
 CREATE TABLE ledger.publication (

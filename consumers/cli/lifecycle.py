@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.lifecycle_drawing import LEGEND, draw_lines, draw_markdown, draw_mermaid, to_mapping
-from consumers.cli.lifecycle_svg import draw_svg
 from consumers.cli.output import print_json
+from consumers.lifecycle_drawing import LEGEND, draw_lines, draw_markdown, draw_mermaid, to_mapping
+from consumers.lifecycle_svg import draw_svg
 from domain.lifecycle import Lifecycle
 
 

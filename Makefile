@@ -1,4 +1,4 @@
-# What a newcomer needs: `make demo`. What a change needs: `make check test`.
+# What a newcomer needs: `make demo`. What a change needs: `make check test`; of the page, also `make browser`.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # A real delivery, where the checkout has one beside it: the demo sends it as well.
 CAPTURED := $(wildcard ../shared/data/persona_inquiry_approved.json)
 
-.PHONY: setup demo test check docs bench lock clean
+.PHONY: setup demo test browser check docs bench lock clean
 
 setup: $(INSTALLED)
 
@@ -24,6 +24,10 @@ demo: setup
 
 test: setup
 	$(BIN)/pytest tests/unit tests/contract tests/integration
+
+# The page in a real Chromium (Debian: apt-get install chromium). New pictures for the documentation: --screenshots.
+browser: setup
+	$(BIN)/pytest tests/browser
 
 check: setup
 	$(BIN)/ruff format --check .

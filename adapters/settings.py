@@ -37,10 +37,13 @@ MAX_RECORD_BYTES = 4_194_304
 HEADER_ROOM_BYTES = 65_536
 
 #: Public names that only other commands use: known here, and not looked at.
-_USED_ELSEWHERE = frozenset({"api_tokens", "persona_api_key", "persona_api_url"})
+_USED_ELSEWHERE = frozenset({"persona_api_key", "persona_api_url"})
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DEFAULT_SOURCE = "default"
+_HASHED = "sha256:"
+_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}")
+_TOKEN = re.compile(r"[!-~]+")
 
 
 def _parse_json(value: object) -> object:
@@ -59,8 +62,18 @@ def _named(sources: Mapping[str, Any]) -> Mapping[str, Any]:
     return sources
 
 
+def _check_token(token: str) -> str:
+    is_good = _HASH.fullmatch(token) if token.startswith(_HASHED) else _TOKEN.fullmatch(token)
+    if not is_good:
+        raise ValueError
+    return token
+
+
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Secrets = Annotated[tuple[Text, ...], Field(min_length=1)]
+#: What a client can send in a header; a hash is told from a token by its beginning.
+Token = Annotated[str, AfterValidator(_check_token)]
+Tokens = Annotated[tuple[Token, ...], Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -117,6 +130,12 @@ class Settings(BaseModel):
     http_host: Text = Field(default="127.0.0.1", description="the address to listen on")
     edge_port: Port = Field(default=8080, description="a port from 0 to 65535 (0: any free one)")
     api_port: Port = Field(default=8081, description="a port from 0 to 65535 (0: any free one)")
+    api_tokens: Annotated[Tokens | None, BeforeValidator(_split)] = Field(
+        default=None,
+        repr=False,
+        description="the bearer tokens of the read API, comma-separated, each as it is sent (ASCII, no spaces) or as "
+        "`sha256:` and the 64 hex digits of its SHA-256; without any only this machine may read",
+    )
     max_body_bytes: Annotated[int, Field(ge=1, le=MAX_RECORD_BYTES - HEADER_ROOM_BYTES)] = Field(
         default=2_000_000,
         description=f"a number from 1 to {MAX_RECORD_BYTES - HEADER_ROOM_BYTES}: a body must fit into a record of the "

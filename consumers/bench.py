@@ -45,6 +45,23 @@ class Bench(NamedTuple):
         return [*rows, _row("ratio", [pair.ratio for pair in self.pairs])]
 
 
+class Measurement(NamedTuple):
+    """Runs that are held against a need instead of a reference."""
+
+    name: str
+    conditions: str
+    runs: tuple[dict[str, float], ...]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """For machines."""
+        medians = {figure: median(run[figure] for run in self.runs) for figure in self.runs[0]}
+        return {"name": self.name, "conditions": self.conditions, "runs": list(self.runs), "median": medians}
+
+    def to_rows(self) -> list[dict[str, str]]:
+        """For people: a row a figure, a column a run, and the median."""
+        return [_row(figure, [run[figure] for run in self.runs]) for figure in self.runs[0]]
+
+
 def run_pairs(
     name: str,
     conditions: str,

@@ -50,7 +50,9 @@ class Patient:
     versions: tuple[str, str]
     inspect_log: Callable[[], LogState]
     topic_problems: Callable[[], Sequence[str]]
+    decisions_problems: Callable[[], Sequence[str]]
     check_schema: Callable[[], str]
+    group_offsets: Callable[[], Mapping[int, int]]
     positions: Callable[[], Mapping[int, Position]]
     open_books: Callable[[], AbstractContextManager[Books]]
 
@@ -65,7 +67,7 @@ def examine(patient: Patient) -> list[Finding]:
     return [*findings, *_check_positions(patient, log), *_check_ledger(patient)]
 
 
-_IN_LEDGER = ("partitions", "positions", "roles", "rules", "books", "recount")
+_IN_LEDGER = ("partitions", "positions", "group", "roles", "rules", "books", "recount")
 
 
 def _try(check: str, look: Callable[[], Any], describe: Callable[[Any], str]) -> tuple[Any, Finding]:
@@ -81,23 +83,34 @@ def _look_at_log(patient: Patient) -> tuple[LogState | None, list[Finding]]:
     try:
         log = patient.inspect_log()
     except TopicError as error:
-        return None, [Finding("kafka", OK, "it answers"), Finding("topic", WRONG, str(error))]
+        topic = Finding("topic", WRONG, str(error))
+        return None, [Finding("kafka", OK, "it answers"), topic, _check_decisions(patient)]
     except LedgerError as error:
-        return None, [Finding("kafka", WRONG, str(error)), Finding("topic", UNKNOWN, "see kafka")]
-    problems, finding = _try("topic", patient.topic_problems, lambda problems: "; ".join(problems) or patient.topic)
-    topic = finding._replace(state=WRONG) if problems else finding
-    return log, [Finding("kafka", OK, f"cluster {log.cluster_id}"), topic]
+        kafka = Finding("kafka", WRONG, str(error))
+        return None, [kafka, *(Finding(check, UNKNOWN, "see kafka") for check in ("topic", "decisions"))]
+    topic = _check_topic("topic", patient.topic_problems, patient.topic)
+    return log, [Finding("kafka", OK, f"cluster {log.cluster_id}"), topic, _check_decisions(patient)]
+
+
+def _check_topic(check: str, find_problems: Callable[[], Sequence[str]], well: str) -> Finding:
+    problems, finding = _try(check, find_problems, lambda problems: "; ".join(problems) or well)
+    return finding._replace(state=WRONG) if problems else finding
+
+
+def _check_decisions(patient: Patient) -> Finding:
+    return _check_topic("decisions", patient.decisions_problems, "the topic is as designed")
 
 
 def _check_positions(patient: Patient, log: LogState | None) -> Iterator[Finding]:
     if log is None:
-        yield Finding("partitions", UNKNOWN, "see topic")
-        yield Finding("positions", UNKNOWN, "see topic")
+        yield from (Finding(check, UNKNOWN, "see topic") for check in ("partitions", "positions", "group"))
         return
-    stored = patient.positions()
+    committed, group = _try("group", patient.group_offsets, lambda _: "follows the ledger")
+    stored = patient.positions()  # asked after the group, which is told of a position once it is stored
     yield _check_partitions(len(stored), len(log.offsets))
     _, finding = _try("positions", lambda: _check_each(stored, log), lambda lag: f"{lag} records not in the ledger yet")
     yield finding
+    yield group._replace(state=UNKNOWN) if committed is None else _check_group(group, stored, committed)
 
 
 def _check_partitions(stored: int, there: int) -> Finding:
@@ -106,6 +119,20 @@ def _check_partitions(stored: int, there: int) -> Finding:
         detail = f"the ledger knows {stored}, the topic has {there}: inquiries may lie in two partitions now"
         return Finding("partitions", WRONG, detail)
     return Finding("partitions", OK, str(there))
+
+
+def _check_group(found: Finding, stored: Mapping[int, Position], committed: Mapping[int, int]) -> Finding:
+    """A group that is ahead of what is stored was moved by another. (It is for a moment too where a ledger is being
+    made again after a reset: not counted while nothing of the partition is in the books.)"""
+    ahead = [
+        str(number)
+        for number, position in sorted(stored.items())
+        if position.first_offset < position.next_offset < committed.get(number, 0)
+    ]
+    if not ahead:
+        return found
+    detail = "the group is ahead of this ledger: another one reads with the same LEDGER_GROUP, or this one was restored"
+    return found._replace(state=WRONG, detail=f"partitions {', '.join(ahead)}: {detail}")
 
 
 def _check_each(stored: Mapping[int, Position], log: LogState) -> int:

@@ -35,6 +35,7 @@ class ProjectorMetrics:
         )
         self._retries = Counter("ledger_retries", "Batches tried again or dropped", ["reason"], registry=registry)
         self._newest: dict[int, datetime] = {}
+        self._reported: set[int] = set()
 
     def wrote(self, batch: Batch, changes: Changes, seconds: float) -> None:
         """A batch is in the ledger."""
@@ -47,7 +48,13 @@ class ProjectorMetrics:
             self._counts.labels(count.value).inc(sum(tally[count] for tally in changes.tallies.values()))
 
     def lags(self, records: Mapping[int, int]) -> None:
-        """How many records of each assigned partition are not yet in the ledger."""
+        """How many records of each assigned partition are not yet in the ledger. Of one that was taken nothing more is
+        said: what another makes of it is the other's to report."""
+        for gone in self._reported - records.keys():
+            self._lag.remove(str(gone))
+            self._lag_seconds.remove(str(gone))
+            self._newest.pop(gone, None)
+        self._reported = set(records)
         for partition, lag in records.items():
             newest = self._newest.get(partition)
             behind = time.time() - newest.timestamp() if lag and newest else 0.0

@@ -18,7 +18,7 @@ import structlog
 from consumers.batch import Batch, read_slices, write_batch
 from domain.aggregate import Changes
 from domain.books import Position, check_position, open_position
-from domain.errors import Contended, Fenced, LogUnavailable, Unavailable
+from domain.errors import Contended, Fenced, LedgerUnavailable, LogUnavailable, Unavailable
 from domain.inquiry import Rules
 from domain.ports import Decode, Feed, Ledger, Log
 
@@ -200,15 +200,31 @@ class Projector:
         return offsets
 
     def _inspect(self) -> None:
-        """Report the lag, and refuse to go on where the topic was recreated, or records were removed, under us."""
+        """Report the lag, refuse to go on where the topic was recreated, or records were removed, under us, and read
+        again what a ledger lacks that was emptied or restored under us."""
         try:
             state = self._log.inspect()
+            is_moved = self._is_moved()
         except LogUnavailable as error:
             log.warning("log_unavailable", problem=str(error))
             return
+        except LedgerUnavailable as error:
+            log.warning("ledger_unavailable", problem=str(error))
+            return
+        if is_moved:
+            log.warning("ledger_moved", problem="it was emptied or restored, or another has written")
+            self._resync()
+            return  # what was asked of the log before may be too old by now
         for partition, position in self._positions.items():
             check_position(position._replace(next_offset=self._written[partition]), state)
         self._meter.lags({p: state.offsets[p][1] - self._written[p] for p in self._positions})
+
+    def _is_moved(self) -> bool:
+        """Whether the ledger stands elsewhere than we wrote. A batch under way finds that out by itself."""
+        if self._pending is not None:
+            return False
+        stored = self._ledger.positions()
+        return any(p not in stored or stored[p].next_offset != offset for p, offset in self._written.items())
 
     def _is_at(self, ends: Mapping[int, int]) -> bool:
         """Whether our partitions are at their end. Before we have any, and when others have them all, the ledger

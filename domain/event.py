@@ -125,7 +125,8 @@ def _to_utc(moment: datetime) -> datetime:
 
 def format_time(moment: datetime) -> str:
     """An aware moment → RFC 3339 in UTC, with milliseconds and `Z`."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def from_millis(millis: int) -> datetime:

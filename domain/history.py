@@ -24,11 +24,28 @@ def occurred_by(records: Iterable[Sighting], as_of: datetime | None) -> list[Sig
     return [record for record in records if as_of is None or record.event.occurred_at <= as_of]
 
 
+def cleared_reference(rank: int) -> str:
+    """What stands for a reference id that a redaction took from an inquiry's records: the fold must still know which
+    of them had the same, and which the smaller one (`rank` counts from 1). No text of a record can be like it."""
+    return f"{_CLEARED}{rank:09}"
+
+
+#: No text of an event holds NUL (`domain.event.is_text`).
+_CLEARED = "\0"
+
+
 def fold_records(inquiry_id: str, records: Sequence[Sighting], rules: Rules) -> Row | None:
-    """The row that a ledger has after reading just these records in the order of the log; None where there are none."""
+    """The row that a ledger has after reading just these records in the order of the log; None where there are none.
+    A reference id that a redaction took from them is null, also in the fold of those before the redaction."""
     changes = Changes()
     fold_batch({}, {inquiry_id: log_order(records)}, rules, changes)
-    return changes.new_rows[0] if changes.new_rows else None
+    return _clear(changes.new_rows[0]) if changes.new_rows else None
+
+
+def _clear(row: Row) -> Row:
+    if not (row.inquiry.reference_id or "").startswith(_CLEARED):
+        return row
+    return row._replace(inquiry=row.inquiry._replace(reference_id=None))
 
 
 def log_order(records: Iterable[Sighting]) -> list[Sighting]:

@@ -61,7 +61,8 @@ class DecisionReader(Protocol):
         """Rows of `decision_revision`, by revision."""
 
     async def records(self, inquiry_id: str) -> Sequence[Sighting]:
-        """Every record of its folded events, losers of conflicts included: what `domain.history` folds."""
+        """Every record of its folded events, losers of conflicts included: what `domain.history` folds. Once the
+        inquiry is redacted, a `domain.history.cleared_reference` stands for each reference id."""
 
 
 class ChangeReader(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -89,6 +90,21 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     """A new database with the schema in it."""
     yield from _database(postgres.url, "template_ledger")
+
+
+@pytest.fixture(scope="session")
+def kept_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """One database with the schema in it, for tests that empty it themselves."""
+    yield from _database(postgres.url, "template_ledger")
+
+
+@pytest.fixture(scope="session")
+def as_reader(postgres: EmbeddedPostgres) -> Iterator[Callable[[str], str]]:
+    """Turns the URL of a database into that of a user who has the role `ledger_reader` and nothing else."""
+    user, password = "only_reads", secrets.token_hex(8)
+    _execute(postgres.url, f"CREATE ROLE {user} LOGIN PASSWORD '{password}' IN ROLE ledger_reader")
+    yield lambda url: f"postgresql://{user}:{password}@{url.split('@')[1]}"
+    _execute(postgres.url, f"DROP ROLE {user}")
 
 
 def _database(url: str, template: str) -> Iterator[str]:

@@ -120,3 +120,12 @@ def producing(bootstrap: str, **settings: Any) -> Iterator[KafkaProducer]:
         yield producer
     finally:
         producer.close(timeout=WITHIN_S)
+
+
+class RawName(str):
+    """A header's name as a producer in another language may write it."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return super().encode("latin-1")

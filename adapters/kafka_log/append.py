@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,8 +17,10 @@ from typing import Any, NamedTuple
 import structlog
 from kafka import KafkaProducer, errors
 
+from adapters.kafka_log.acknowledgement import Acknowledgement
 from adapters.kafka_log.client import CLIENT_ID, RECONNECT_BACKOFF_MAX_MS, connect
 from adapters.kafka_log.failure import Security, explain
+from adapters.kafka_log.partitioner import KeyPartitioner
 from adapters.kafka_log.topic import MAX_RECORD_BYTES
 from domain.errors import LogUnavailable, TopicError
 
@@ -59,23 +60,24 @@ class KafkaAppender:
         self._broken = threading.Event()
         self._closed = threading.Event()
         self._close_within_s = 0.0
-        self._on_the_way: dict[Future[Appended], float] = {}  # in the order of sending, with its time
+        self._on_the_way: dict[Acknowledgement[Appended], float] = {}  # in the order of sending, with its time
         self._keeper = threading.Thread(target=self._keep, name="log-producer", daemon=True)
         self._keeper.start()
 
-    def append(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> Future[Appended]:
-        """Append a record. The future resolves when all in-sync replicas have it, or fails: LogUnavailable where it
+    def append(
+        self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> Acknowledgement[Appended]:
+        """Append a record. The answer is settled when all in-sync replicas have it, or fails: LogUnavailable where it
         may or may not arrive yet, TopicError where it is longer than the topic takes by design. Never blocks."""
-        answer: Future[Appended] = Future()
-        answer.set_running_or_notify_cancel()  # nobody can take back what is on its way
+        answer: Acknowledgement[Appended] = Acknowledgement()
         producer = self._producer
         if producer is None:
-            answer.set_exception(LogUnavailable(f"Kafka at {self._bootstrap} is not connected"))
+            answer.fail(LogUnavailable(f"Kafka at {self._bootstrap} is not connected"))
             return answer
         try:
             sent = producer.send(self._topic, key=key, value=value, headers=list(headers))
         except errors.MessageSizeTooLargeError:
-            answer.set_exception(TopicError(f"a record is longer than the {MAX_RECORD_BYTES} bytes a topic takes"))
+            answer.fail(TopicError(f"a record is longer than the {MAX_RECORD_BYTES} bytes a topic takes"))
         except (errors.KafkaError, ValueError) as error:  # ValueError: its topic has no partitions any more
             self._fail(answer, producer, error)
         else:
@@ -129,7 +131,9 @@ class KafkaAppender:
     def _make(self) -> Any:
         """A producer that knows the topic, or None."""
         try:
-            producer = connect(KafkaProducer, self._bootstrap, **producer_settings(self._security))
+            producer = connect(
+                KafkaProducer, self._bootstrap, partitioner=KeyPartitioner(), **producer_settings(self._security)
+            )
         except (errors.KafkaError, OSError) as error:
             log.warning("log_unavailable", problem=str(explain(error, self._bootstrap, self._topic)))
             return None
@@ -142,22 +146,22 @@ class KafkaAppender:
         producer.config["max_block_ms"] = 0  # from here on `send` must not wait, should the topic vanish
         return producer
 
-    def _settle(self, answer: Future[Appended], producer: Any, metadata: Any) -> None:
+    def _settle(self, answer: Acknowledgement[Appended], producer: Any, metadata: Any) -> None:
         """In the producer's thread. Without an offset it is a copy of what the broker says it has: where, unknown."""
         if metadata.offset < 0:
             self._fail(answer, producer, errors.DuplicateSequenceNumberError())
         else:
             self._on_the_way.pop(answer, None)
-            answer.set_result(Appended(metadata.topic, metadata.partition, metadata.offset))
+            answer.settle(Appended(metadata.topic, metadata.partition, metadata.offset))
 
-    def _fail(self, answer: Future[Appended], producer: Any, error: Exception) -> None:
+    def _fail(self, answer: Acknowledgement[Appended], producer: Any, error: Exception) -> None:
         """In the producer's thread, or the caller's. Whatever it was, the producer may not recover from it: what the
         topic refuses, for one record's length even, fails every record after it."""
         if self._producer is producer:
             self._producer = None
             self._broken.set()
         self._on_the_way.pop(answer, None)
-        answer.set_exception(LogUnavailable(f"the log did not acknowledge ({type(error).__name__})"))
+        answer.fail(LogUnavailable(f"the log did not acknowledge ({type(error).__name__})"))
 
     def _retire(self, producer: Any) -> None:
         """Settle what this producer still has on its way: in time, or as failed."""

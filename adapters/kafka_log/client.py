@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kafka import errors
 from kafka.net.compat import KafkaNetClient
-from kafka.net.inet import KafkaNetSocket
+from kafka.net.selector import NetworkSelector
+
+from adapters.kafka_log.network import Manager
 
 CLIENT_ID = "inquiry-ledger"
 
@@ -15,22 +17,19 @@ CLIENT_ID = "inquiry-ledger"
 RECONNECT_BACKOFF_MAX_MS = 1_000
 
 
-class _DirectSocket(KafkaNetSocket):
-    """Connects as kafka-python does without a proxy, and closes what could not connect: kafka-python 3.0.12 leaves it
-    to the garbage collector, and a client that waits through a night makes thousands. Chosen as a "proxy"."""
-
-    SCHEMES = ("direct",)
-
-    async def sock_connect(self, net: Any, sock: Any, sockaddr: Any, timeout_at: float | None = None) -> Any:
-        try:
-            return await super().sock_connect(net, sock, sockaddr, timeout_at=timeout_at)  # type: ignore[no-untyped-call]
-        except BaseException:
-            sock.close()
-            raise
-
-
 class _Client(KafkaNetClient):
     """Closes every socket when it is closed. kafka-python leaves one open that it still had something to write to."""
+
+    _manager: Manager
+
+    def __init__(self, **said: Any) -> None:
+        net = NetworkSelector(**said)
+        super().__init__(net, Manager(net, **said), **said)  # type: ignore[no-untyped-call]
+
+    @property
+    def refusal(self) -> Exception | None:
+        """Why a broker refused a connection, the last time one did."""
+        return self._manager.refusal
 
     def close(self, node_id: Any = None) -> None:
         if node_id is None:
@@ -42,17 +41,27 @@ class _Client(KafkaNetClient):
 
 def connect(kind: Callable[..., Any], bootstrap: str, **config: Any) -> Any:
     """A client of this kind. Where its constructor fails, the thread and the sockets that it leaves behind are closed:
-    who waits for a broker through a night makes thousands of them. KafkaError, OSError."""
+    who waits for a broker through a night makes thousands of them. KafkaError: where a broker refused us, its reason.
+    OSError."""
     made: list[_Client] = []
 
-    def keep(*arguments: Any, **said: Any) -> _Client:
-        made.append(_Client(*arguments, **said))  # type: ignore[no-untyped-call]
+    def keep(**said: Any) -> _Client:
+        made.append(_Client(**said))
         return made[-1]
 
     settings = {"proxy_url": "direct://", **config}
     try:
         return kind(bootstrap_servers=bootstrap.split(","), kafka_client=keep, **settings)
-    except BaseException:
+    except BaseException as error:
         for client in made:
             client.close()
+        if isinstance(error, errors.KafkaTimeoutError):
+            _raise_refusal(made)
         raise
+
+
+def _raise_refusal(clients: Iterable[_Client]) -> None:
+    """Whose time was up while a broker refused it."""
+    for client in clients:
+        if client.refusal is not None:
+            raise client.refusal

@@ -19,6 +19,7 @@ from kafka.structs import MemberState, OffsetAndMetadata
 from adapters.kafka_log.client import CLIENT_ID, RECONNECT_BACKOFF_MAX_MS, connect
 from adapters.kafka_log.failure import Security, translated
 from adapters.kafka_log.group import Move, Rebalances, StickyAssignor, join_in_time
+from adapters.kafka_log.header_names import accept_any_names
 from adapters.kafka_log.topic import KafkaTopic
 from domain.errors import LogUnavailable, PositionError
 from domain.event import Placement, Record, from_millis
@@ -143,6 +144,7 @@ class KafkaFeed:
                 **self._security,
             )
             assignor.assignment = consumer.assignment
+            accept_any_names(consumer)
             consumer.subscribe([self._topic], listener=Rebalances(consumer, self._moves))
             self._consumer = consumer
         return self._consumer
@@ -220,7 +222,7 @@ class KafkaFeed:
             self._refuse_another_topic(consumer)
         self._positions.update(reached)
         records = {named.partition: taken for named, taken in polled.items()}
-        return {p: Slice(_read(records.get(p, ())), position) for p, position in reached.items()}
+        return {p: Slice(read_records(records.get(p, ())), position) for p, position in reached.items()}
 
     def _refuse_another_topic(self, consumer: Any) -> None:
         """Records are fetched by the topic's name. Asked after they came, its id tells of which topic they are."""
@@ -236,7 +238,7 @@ class KafkaFeed:
             )
 
 
-def _read(records: Sequence[Any]) -> list[Record]:
+def read_records(records: Sequence[Any]) -> list[Record]:
     times = _Times()
     return [
         Record(

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, OffsetSpec
-from kafka.errors import TopicAlreadyExistsError, for_code
+from kafka.errors import CoordinatorNotAvailableError, TopicAlreadyExistsError, for_code
 from kafka.protocol.consumer.offsets import IsolationLevel
 
 from adapters.kafka_log.client import CLIENT_ID, RECONNECT_BACKOFF_MAX_MS, connect
@@ -38,10 +38,19 @@ class KafkaTopic:
     LogUnavailable where no broker answers; TopicError where there is no topic, or we may not look at it.
     """
 
-    def __init__(self, bootstrap: str, topic: str, security: Security | None = None) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        security: Security | None = None,
+        settings: Mapping[str, str] = SETTINGS,
+    ) -> None:
+        """`settings`: how the topic is designed; by default as the record of truth."""
+        self.name = topic
         self._bootstrap = bootstrap
         self._topic = topic
         self._security = security or {}
+        self._settings = settings
         self._client: Any = None
         self._connecting = threading.Lock()
 
@@ -76,10 +85,19 @@ class KafkaTopic:
         with translated(self._bootstrap, self._topic):
             return str(self._describe(self._connect())["topic_id"])
 
+    def group_offsets(self, group: str) -> dict[int, int]:
+        """Partition → the offset that a consumer group has committed; empty where it has committed none yet."""
+        with translated(self._bootstrap, self._topic):
+            try:
+                committed = self._connect().list_group_offsets(group)[group]
+            except CoordinatorNotAvailableError:  # as on a cluster where no group has ever been
+                return {}
+        return {named.partition: said.offset for named, said in committed.items() if named.topic == self._topic}
+
     def create(self, partitions: int) -> bool:
         """Make the topic as designed; False where it is there already, as it was."""
         with translated(self._bootstrap, self._topic):
-            options = {"num_partitions": partitions, "replication_factor": -1, "configs": dict(SETTINGS)}
+            options = {"num_partitions": partitions, "replication_factor": -1, "configs": dict(self._settings)}
             try:
                 self._connect().create_topics({self._topic: options}, wait_for_metadata=True)
             except TopicAlreadyExistsError:
@@ -94,14 +112,14 @@ class KafkaTopic:
             found = self._describe(client)
             described = client.describe_configs([ConfigResource("TOPIC", self._topic)], config_filter="all")
         configs = {name: setting["value"] for name, setting in described["topic"][self._topic].items()}
-        problems = [_compare(name, wanted, configs.get(name)) for name, wanted in SETTINGS.items()]
+        problems = [_compare(name, wanted, configs.get(name)) for name, wanted in self._settings.items()]
         problems.append(_compare_room(configs.get("max.message.bytes"), max_body_bytes))
         if partitions is not None and len(found["partitions"]) != partitions:
             problems.append(
                 f"it has {len(found['partitions'])} partitions, the ledger was begun with {partitions}: "
                 "inquiries may now lie in two partitions, and their revisions are in order of commit"
             )
-        return [f"topic {self._topic}: {problem}" for problem in problems if problem]
+        return [f"topic {self._topic}: {problem}" for problem in dict.fromkeys(problems) if problem]
 
     def _connect(self) -> Any:
         with self._connecting:
@@ -134,7 +152,7 @@ def _offsets(client: Any, topic: str, found: Any) -> dict[int, tuple[int, int]]:
 
 def _compare(name: str, wanted: str, actual: str | None) -> str | None:
     if actual is None:
-        return f"{name} cannot be read: allow DescribeConfigs on the topic"
+        return "its settings cannot be read: allow DescribeConfigs on the topic"
     if name == "max.message.bytes":
         return None if int(actual) >= int(wanted) else f"{name} is {actual}, less than the designed {wanted}"
     return None if actual == wanted else f"{name} is {actual}, not {wanted}"

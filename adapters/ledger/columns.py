@@ -10,6 +10,7 @@ from domain.aggregate import Entry
 from domain.books import Quarantined
 from domain.decision import Decision
 from domain.event import Event, Placement, Sighting
+from domain.history import cleared_reference
 from domain.inquiry import Inquiry
 from domain.lifecycle import RANKS, Edge, Reason, Status, Step, Verdict
 from domain.revision import Revision, Row
@@ -125,6 +126,15 @@ def from_sighting(sighting: Sighting) -> tuple[Any, ...]:
 def to_sighting(values: Sequence[Any]) -> Sighting:
     """The other way."""
     return Sighting(Event(*values[:9]), Placement(*values[9:13]))
+
+
+def to_record(row: Mapping[str, Any]) -> Sighting:
+    """A row of `ledger.inquiry_record`, by column name, as the record that it was read from."""
+    values = {**row, "name": row["event_name"]}
+    if row["cleared_reference"] is not None:
+        values["reference_id"] = cleared_reference(row["cleared_reference"])
+    event = Event._make(values[name] for name in Event._fields)
+    return Sighting(event, Placement._make(values[name] for name in Placement._fields))
 
 
 def from_revision(revision: Revision) -> tuple[Any, ...]:

@@ -14,7 +14,10 @@ from domain.errors import Contended, LedgerUnavailable, SchemaError
 LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 8_000
 
-_OPTIONS = (
+#: How long a server may take to accept a connection.
+CONNECT_TIMEOUT_S = 5
+
+OPTIONS = (
     f"-c lock_timeout={LOCK_TIMEOUT_MS}"
     f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
     " -c timezone=UTC"
@@ -32,7 +35,7 @@ def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
     """A connection for the ledger, in autocommit: transactions are opened where they are meant. LedgerUnavailable."""
     with translated():
         connection = psycopg.connect(
-            url, autocommit=True, connect_timeout=5, options=_OPTIONS, application_name="inquiry-ledger"
+            url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, options=OPTIONS, application_name="inquiry-ledger"
         )
     connection.prepare_threshold = None  # a plan made on an empty table must not outlive it
     return connection
@@ -57,7 +60,9 @@ def translated() -> Iterator[None]:
     except (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn) as error:
         raise SchemaError("the database has no ledger of this version: run `inquiry-ledger migrate`") from error
     except errors.InsufficientPrivilege as error:
-        raise SchemaError("this database user may not do that: grant it ledger_writer, or migrate as owner") from error
+        raise SchemaError(
+            "this database user may not do that: grant it ledger_writer (ledger_reader to read), or migrate as owner"
+        ) from error
     except (errors.DiskFull, errors.ConfigurationLimitExceeded) as error:
         raise LedgerUnavailable(f"Postgres has no room: {type(error).__name__}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, *_INTERRUPTED) as error:

@@ -8,7 +8,10 @@ from typing import Any, Self
 
 from psycopg.rows import dict_row
 
+from adapters.ledger import selects
+from adapters.ledger.columns import to_record
 from adapters.ledger.connection import connect, translated
+from domain.event import Sighting
 
 #: View → the columns that order it.
 VIEWS: Mapping[str, str] = {
@@ -42,36 +45,36 @@ class LedgerReader:
 
     def decision(self, inquiry_id: str) -> ViewRow | None:
         """The current decision of one inquiry; None where it is unknown."""
-        rows = self._rows("SELECT * FROM ledger.current_decision WHERE inquiry_id = %(id)s", id=inquiry_id)
+        rows = self._rows(selects.DECISION, id=inquiry_id)
         return rows[0] if rows else None
 
     def history(self, inquiry_id: str) -> list[ViewRow]:
         """Its events in canonical order."""
-        return self._rows(
-            "SELECT * FROM ledger.inquiry_history WHERE inquiry_id = %(id)s ORDER BY position", id=inquiry_id
-        )
+        return self._rows(selects.HISTORY, id=inquiry_id)
 
     def revisions(self, inquiry_id: str) -> list[ViewRow]:
         """What a reader could have seen of it, and when."""
-        return self._rows(
-            "SELECT * FROM ledger.decision_revision WHERE inquiry_id = %(id)s ORDER BY revision", id=inquiry_id
-        )
+        return self._rows(selects.REVISIONS, id=inquiry_id)
+
+    def records(self, inquiry_id: str) -> list[Sighting]:
+        """Every record of its folded events, losers of conflicts included, in the order of the log."""
+        return [to_record(row) for row in self._rows(selects.RECORDS, id=inquiry_id)]
 
     def quarantine(self, reason: str | None = None, limit: int = 100) -> list[ViewRow]:
         """Records that could not be read, or lost a conflict; in the order of the log."""
-        return self._rows(_QUARANTINE, reason=reason, limit=limit)
+        return self._rows(selects.QUARANTINE, reason=reason, limit=limit)
 
     def books(self) -> list[ViewRow]:
         """What the offsets of each partition were."""
-        return self._rows("SELECT * FROM ledger.books ORDER BY topic, partition")
+        return self._rows(selects.BOOKS)
 
     def recount(self) -> list[ViewRow]:
         """The books once more, counted from the rows themselves: what they must agree with. Reads every row."""
         return self._rows(_RECOUNT)
 
     def refused(self, limit: int = 100) -> list[ViewRow]:
-        """Events that the lifecycle refused, the newest first."""
-        return self._rows(_REFUSED, limit=limit)
+        """Events that the lifecycle refused, of the inquiries that moved last, the newest first."""
+        return self._rows(selects.REFUSED, limit=limit)
 
     def view(self, name: str) -> list[ViewRow]:
         """All rows of a view, ordered by its key. KeyError for an unknown view."""
@@ -82,6 +85,11 @@ class LedgerReader:
         rows = self._rows("SELECT lifecycle_version, policy_version FROM ledger.rules")
         return (rows[0]["lifecycle_version"], rows[0]["policy_version"]) if rows else None
 
+    def versions(self) -> tuple[str, str] | None:
+        """The same, as whoever may only read the views sees it; None in a ledger without inquiries."""
+        rows = self._rows("SELECT lifecycle_version, policy_version FROM ledger.current_decision LIMIT 1")
+        return (rows[0]["lifecycle_version"], rows[0]["policy_version"]) if rows else None
+
     def roles(self) -> list[str]:
         """Which of the two roles exist."""
         return [row["rolname"] for row in self._rows(_ROLES)]
@@ -90,20 +98,6 @@ class LedgerReader:
         with translated(), self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement, parameters).fetchall()
 
-
-_QUARANTINE = """
-SELECT * FROM ledger.quarantine
-WHERE %(reason)s::text IS NULL OR reason = %(reason)s
-ORDER BY topic, partition, "offset"
-LIMIT %(limit)s
-"""
-
-_REFUSED = """
-SELECT * FROM ledger.inquiry_history
-WHERE verdict = 'refused'
-ORDER BY occurred_at DESC, inquiry_id, position
-LIMIT %(limit)s
-"""
 
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname IN ('ledger_reader', 'ledger_writer') ORDER BY rolname"
 

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from adapters.ledger.connection import translated
+from adapters.ledger.connection import CONNECT_TIMEOUT_S, translated
 from domain.errors import SchemaError
 
 #: Two migrations at once would trip over each other: the second waits (any constant does; this one is "ledger").
@@ -63,13 +63,16 @@ def _refuse_newer(current: str | None, script: ScriptDirectory) -> None:
 def _connect(url: str) -> Iterator[sqlalchemy.Connection]:
     """One connection through SQLAlchemy, which alembic needs; made by psycopg, so every URL it takes is good."""
     engine = sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sqlalchemy.NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S),
+        poolclass=sqlalchemy.NullPool,
     )
-    with translated(), engine.connect() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_KEY})")
-        connection.commit()
+    with translated():
         try:
-            yield connection
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_KEY})")
+                connection.commit()
+                yield connection
         except sqlalchemy.exc.DBAPIError as error:
             raise error.orig or error from error
 

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
+from adapters.ledger import statements
 from adapters.ledger.columns import (
     COLUMNS,
     from_entry,
@@ -56,20 +57,22 @@ class PostgresLedger:
     def agree(self, versions: tuple[str, str]) -> None:
         """Write down (lifecycle_version, policy_version) in an empty ledger; RulesError where others stand."""
         with self._connected() as connection:
-            connection.execute(_WRITE_RULES, {"lifecycle": versions[0], "policy": versions[1]})
+            connection.execute(statements.WRITE_RULES, {"lifecycle": versions[0], "policy": versions[1]})
             self._versions = versions
             self._check_rules(connection)
 
     def positions(self) -> Mapping[int, Position]:
         """The stored position of each partition of this topic."""
         with self._connected() as connection:
-            rows = connection.execute(_POSITIONS, {"topic": self._topic}).fetchall()
+            rows = connection.execute(statements.POSITIONS, {"topic": self._topic}).fetchall()
         return {row[0]: Position(*row) for row in rows}
 
     def open(self, positions: Sequence[Position]) -> None:
         """Store positions of partitions never read before; one that is there stays."""
         with self._connected() as connection, connection.cursor() as cursor:
-            cursor.executemany(_OPEN, [{"topic": self._topic, **position._asdict()} for position in positions])
+            cursor.executemany(
+                statements.OPEN, [{"topic": self._topic, **position._asdict()} for position in positions]
+            )
 
     @contextmanager
     def begin(self, moves: Moves) -> Iterator[PostgresTransaction]:
@@ -82,7 +85,7 @@ class PostgresLedger:
                     self._check_rules(connection)
                     yield transaction
             except errors.LockNotAvailable:
-                connection.execute(_END_FROZEN, {"after_ms": IDLE_IN_TRANSACTION_TIMEOUT_MS})
+                connection.execute(statements.END_FROZEN, {"after_ms": IDLE_IN_TRANSACTION_TIMEOUT_MS})
                 raise
 
     def close(self) -> None:
@@ -106,8 +109,8 @@ class PostgresLedger:
             connection = connect(self._url)
             try:
                 for stage, table in _STAGES.items():
-                    connection.execute(_STAGE.format(stage=stage, table=table))
-                connection.execute(_STAGE_BEFORE)
+                    connection.execute(statements.STAGE.format(stage=stage, table=table))
+                connection.execute(statements.STAGE_BEFORE)
             except BaseException:
                 connection.close()
                 raise
@@ -115,7 +118,7 @@ class PostgresLedger:
         return self._connection
 
     def _check_rules(self, connection: Connection) -> None:
-        row = connection.execute(_RULES).fetchone()
+        row = connection.execute(statements.RULES).fetchone()
         if row is None:
             raise Fenced("the ledger was emptied meanwhile")
         if self._versions is not None and row != self._versions:
@@ -137,14 +140,14 @@ class PostgresTransaction:
     def fence(self) -> None:
         """Lock the positions, in partition order; Fenced where one is not the expected one."""
         parameters = {"topic": self._topic, "partitions": list(self._moves)}
-        stored: dict[int, int] = dict(self._cursor.execute(_LOCK_POSITIONS, parameters).fetchall())
+        stored: dict[int, int] = dict(self._cursor.execute(statements.LOCK_POSITIONS, parameters).fetchall())
         for partition, (expected, _) in self._moves.items():
             if stored.get(partition) != expected:
                 raise Fenced(f"partition {partition}: expected offset {expected}, found {stored.get(partition)}")
 
     def load(self, inquiry_ids: Collection[str]) -> Mapping[str, Row]:
         """The rows of these inquiries that exist, locked in inquiry order."""
-        self._cursor.execute(_LOAD, {"ids": list(inquiry_ids)})
+        self._cursor.execute(statements.LOAD, {"ids": list(inquiry_ids)})
         return {row.inquiry.inquiry_id: row for row in map(to_row, self._cursor)}
 
     def find(self, identities: Collection[tuple[str, str]]) -> Mapping[str, Sequence[Entry]]:
@@ -152,14 +155,14 @@ class PostgresTransaction:
         if not identities:
             return {}
         inquiries, events = zip(*identities, strict=True)
-        self._cursor.execute(_FIND, {"inquiries": list(inquiries), "events": list(events)})
+        self._cursor.execute(statements.FIND, {"inquiries": list(inquiries), "events": list(events)})
         return _by_inquiry(map(to_entry, self._cursor))
 
     def history(self, inquiry_ids: Collection[str]) -> Mapping[str, Stored]:
         """All entries and sightings of these inquiries; `row` is left None for the caller."""
         parameters = {"ids": list(inquiry_ids)}
-        entries = _by_inquiry(map(to_entry, self._cursor.execute(_HISTORY, parameters)))
-        sightings = _by_inquiry(map(to_sighting, self._cursor.execute(_SIGHTINGS, parameters)))
+        entries = _by_inquiry(map(to_entry, self._cursor.execute(statements.HISTORY, parameters)))
+        sightings = _by_inquiry(map(to_sighting, self._cursor.execute(statements.SIGHTINGS, parameters)))
         return {
             key: Stored(None, tuple(entries.get(key, ())), tuple(sightings.get(key, ())), complete=True)
             for key in inquiry_ids
@@ -196,31 +199,31 @@ class PostgresTransaction:
             copy.set_types(["text", "int4"])
             for row, before in changed:
                 copy.write_row((row.inquiry.inquiry_id, before))
-        if self._cursor.execute(_UPDATE_ROWS).rowcount != len(changed):
+        if self._cursor.execute(statements.UPDATE_ROWS).rowcount != len(changed):
             raise Contended("another writer changed an inquiry of this batch")
 
     def _update_entries(self, changed: Sequence[Entry]) -> None:
         if changed:
             self._copy("event", map(from_entry, changed), "staged_event")
-            self._cursor.execute(_UPDATE_ENTRIES)
+            self._cursor.execute(statements.UPDATE_ENTRIES)
 
     def _add_sightings(self, sightings: Sequence[Sighting]) -> None:
         if sightings:
             self._copy("sighting", map(from_sighting, sightings), "staged_sighting")
-            self._cursor.execute(_ADD_SIGHTINGS)
+            self._cursor.execute(statements.ADD_SIGHTINGS)
 
     def _move(self, tallies: Tallies) -> None:
         """Move positions and books, where the position is still the expected one."""
         for partition, (expected, following) in sorted(self._moves.items()):
             parameters = {"partition": partition, "expected": expected, "following": following}
-            if self._cursor.execute(_MOVE, self._counted(tallies, parameters)).rowcount != 1:
+            if self._cursor.execute(statements.MOVE, self._counted(tallies, parameters)).rowcount != 1:
                 raise Fenced(f"partition {partition}: position moved meanwhile")
         self._move_elsewhere(tallies)
 
     def _move_elsewhere(self, tallies: Tallies) -> None:
         """An inquiry in two partitions: the books of the other one change as well, its position does not."""
         for partition in sorted(tallies.keys() - self._moves.keys()):
-            self._cursor.execute(_COUNT, self._counted(tallies, {"partition": partition}))
+            self._cursor.execute(statements.COUNT, self._counted(tallies, {"partition": partition}))
 
     def _counted(self, tallies: Tallies, parameters: Mapping[str, int]) -> dict[str, Any]:
         tally = tallies.get(parameters["partition"], Counter())
@@ -232,105 +235,3 @@ def _by_inquiry(items: Iterable[Any]) -> dict[str, list[Any]]:
     for item in items:
         groups.setdefault(item.event.inquiry_id, []).append(item)
     return groups
-
-
-def _assign(table: str, source: str, keys: tuple[str, ...]) -> str:
-    return ", ".join(f"{column} = {source}.{column}" for column in COLUMNS[table] if column not in keys)
-
-
-_WRITE_RULES = """
-INSERT INTO ledger.rules (lifecycle_version, policy_version) VALUES (%(lifecycle)s, %(policy)s)
-ON CONFLICT (one) DO UPDATE
-SET lifecycle_version = EXCLUDED.lifecycle_version, policy_version = EXCLUDED.policy_version
-WHERE NOT EXISTS (SELECT FROM ledger.inquiry)
-"""
-
-_RULES = "SELECT lifecycle_version, policy_version FROM ledger.rules"
-
-_POSITIONS = """
-SELECT partition, cluster_id, topic_id, first_offset, next_offset
-FROM ledger.position
-WHERE topic = %(topic)s
-"""
-
-_OPEN = """
-INSERT INTO ledger.position (topic, partition, cluster_id, topic_id, first_offset, next_offset)
-VALUES (%(topic)s, %(partition)s, %(cluster_id)s, %(topic_id)s, %(first_offset)s, %(next_offset)s)
-ON CONFLICT (topic, partition) DO NOTHING
-"""
-
-_LOCK_POSITIONS = """
-SELECT partition, next_offset
-FROM ledger.position
-WHERE topic = %(topic)s AND partition = ANY(%(partitions)s)
-ORDER BY partition
-FOR UPDATE
-"""
-
-_LOAD = f"""
-SELECT {names("inquiry")}
-FROM ledger.inquiry
-WHERE inquiry_id = ANY(%(ids)b)
-ORDER BY inquiry_id
-FOR UPDATE
-"""
-
-_FIND = f"""
-SELECT {names("event")}
-FROM ledger.event
-JOIN unnest(%(inquiries)b::text[], %(events)b::text[]) AS asked (inquiry_id, event_id) USING (inquiry_id, event_id)
-"""
-
-_HISTORY = f"SELECT {names('event')} FROM ledger.event WHERE inquiry_id = ANY(%(ids)b)"
-
-_SIGHTINGS = f"SELECT {names('sighting')} FROM ledger.sighting WHERE inquiry_id = ANY(%(ids)b)"
-
-#: Who was frozen in the midst of a statement (a COPY, or a result it does not take) is not idle in Postgres's eyes, and
-#: no time-out of Postgres ends it: whoever waits for its locks does.
-_END_FROZEN = """
-SELECT pg_terminate_backend(a.pid)
-FROM pg_stat_activity AS a
-WHERE a.datname = current_database()
-  AND a.usename = current_user
-  AND a.state = 'active'
-  AND a.wait_event_type = 'Client'
-  AND a.xact_start < now() - %(after_ms)s * interval '1 millisecond'
-  AND EXISTS (SELECT FROM pg_locks AS l
-              WHERE l.pid = a.pid AND l.relation = 'ledger.position'::regclass AND l.mode = 'RowShareLock')
-"""
-
-_STAGE = "CREATE TEMPORARY TABLE {stage} (LIKE ledger.{table}) ON COMMIT DELETE ROWS"
-
-_STAGE_BEFORE = """
-CREATE TEMPORARY TABLE staged_before (inquiry_id text COLLATE "C", before integer) ON COMMIT DELETE ROWS
-"""
-
-_UPDATE_ROWS = f"""
-UPDATE ledger.inquiry AS i
-SET {_assign("inquiry", "s", ("inquiry_id",))}
-FROM staged_inquiry AS s JOIN staged_before AS b USING (inquiry_id)
-WHERE i.inquiry_id = s.inquiry_id AND i.revision = b.before
-"""
-
-_UPDATE_ENTRIES = f"""
-UPDATE ledger.event AS e
-SET {_assign("event", "s", ("inquiry_id", "event_id"))}
-FROM staged_event AS s
-WHERE e.inquiry_id = s.inquiry_id AND e.event_id = s.event_id
-"""
-
-_ADD_SIGHTINGS = f"""
-INSERT INTO ledger.sighting ({names("sighting")})
-SELECT {names("sighting")} FROM staged_sighting
-ON CONFLICT (topic, partition, "offset") DO NOTHING
-"""
-
-_COUNTS = ", ".join(f"{count.value} = {count.value} + %({count.value})s" for count in Count)
-
-_MOVE = f"""
-UPDATE ledger.position
-SET next_offset = %(following)s, {_COUNTS}
-WHERE topic = %(topic)s AND partition = %(partition)s AND next_offset = %(expected)s
-"""
-
-_COUNT = f"UPDATE ledger.position SET {_COUNTS} WHERE topic = %(topic)s AND partition = %(partition)s"

@@ -21,7 +21,7 @@ MAX_AHEAD_S = 300
 
 #: Longer headers, and more groups, are not looked at: each group costs one HMAC over the body for every secret.
 MAX_HEADER_CHARS = 8192
-MAX_GROUPS = 4
+MAX_GROUPS = 16
 
 _TIME = re.compile(r"[0-9]{1,12}")
 _HEX = re.compile(r"[0-9A-Fa-f]{64}")
@@ -55,7 +55,7 @@ class SignatureChecker:
         """`tolerance_s`: how old a `t` may be; 0 takes any age. UsageError for an empty secret: anyone could sign."""
         if not all(secrets):
             raise UsageError("a webhook secret is empty: remove it, or set the one that Persona shows")
-        self._secrets = [(_key(secret), _secret_id(secret)) for secret in secrets]
+        self._secrets = [(_key(secret), identify(secret)) for secret in secrets]
         self._tolerance_s = tolerance_s
 
     def check(self, header: str | None, body: bytes, now: float) -> str:
@@ -92,7 +92,8 @@ def _key(secret: str) -> bytes:
     return secret.encode(errors="surrogateescape")
 
 
-def _secret_id(secret: str) -> str:
+def identify(secret: str) -> str:
+    """The id of a secret, which tells nothing of it: the first 8 hex digits of its SHA-256."""
     return hashlib.sha256(_key(secret)).hexdigest()[:8]
 
 

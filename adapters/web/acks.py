@@ -9,13 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from adapters.web.deadlines import Deadlines
 
 Waiter = asyncio.Future[bool]
+
+
+class Answer(Protocol):
+    """What another thread settles later."""
+
+    def add_done_callback(self, call: Callable[[Any], object], /) -> None:
+        """Call this, in whatever thread, once it is settled."""
+
+    def result(self) -> Any:
+        """Of one that is settled; raises what it failed with."""
 
 
 class _Settled(NamedTuple):
@@ -24,7 +33,7 @@ class _Settled(NamedTuple):
 
 
 class Acks:
-    """Waits for futures that another thread settles. For one event loop."""
+    """Waits for what another thread settles. For one event loop."""
 
     def __init__(self, timeout_s: float) -> None:
         """`timeout_s`: how long each is waited for."""
@@ -32,18 +41,18 @@ class Acks:
         self._is_waking = False
         self._deadlines: Deadlines[Waiter] = Deadlines(timeout_s, _give_up)
 
-    async def wait(self, future: Future[Any], release: Callable[[], None]) -> bool:
-        """Whether `future` is settled in time. `release` is called in the loop once it is settled, be it later."""
+    async def wait(self, answer: Answer, release: Callable[[], None]) -> bool:
+        """Whether `answer` is settled in time. `release` is called in the loop once it is settled, be it later."""
         loop = asyncio.get_running_loop()
         waiter: Waiter = loop.create_future()
         self._deadlines.begin(waiter)
-        future.add_done_callback(partial(self._settle, loop, _Settled(waiter, release)))
+        answer.add_done_callback(partial(self._settle, loop, _Settled(waiter, release)))
         try:
             return await waiter
         finally:
             self._deadlines.end(waiter)
 
-    def _settle(self, loop: asyncio.AbstractEventLoop, settled: _Settled, _: Future[Any]) -> None:
+    def _settle(self, loop: asyncio.AbstractEventLoop, settled: _Settled, _: Answer) -> None:
         """In the producer's thread, or in the loop's."""
         self._settled.append(settled)
         if not self._is_waking:

@@ -42,6 +42,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _watch: asyncio.TimerHandle | None = None
     _since: float | None = None
     _head_bytes = 0
+    _chunk_bytes = 0
     _is_in_head = True
     _problem = BAD_REQUEST
 
@@ -62,6 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Counts a head that is not whole yet. It may be one reading too much: the end of the body before it."""
+        self._chunk_bytes = len(data)
         super().data_received(data)
         if self._is_in_head and not self.transport.is_closing():
             self._head_bytes += len(data)
@@ -76,8 +78,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A request's head is here. What is raised makes uvicorn call `send_400_response`."""
         self._is_in_head = False
-        self._head_bytes = 0
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.max_head_bytes:
+        most, self._head_bytes = self._head_bytes + self._chunk_bytes, 0
+        if most > self.max_head_bytes and self._count_head() > self.max_head_bytes:
             self._problem = HEAD_TOO_LARGE
             raise HeadRefused
         if self.parser.should_upgrade() and self.parser.get_method() not in _BODILESS:
@@ -85,6 +87,9 @@ class BoundedProtocol(HttpToolsProtocol):
             raise HeadRefused
         super().on_headers_complete()
         self.cycle.transport = OneWrite(self.transport, self.loop)  # type: ignore[assignment]
+
+    def _count_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def on_message_complete(self) -> None:
         """A request's last byte is here."""

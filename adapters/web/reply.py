@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
 from starlette.types import Message, Send
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -42,7 +40,7 @@ def reply(status: int, content: bytes, content_type: bytes = JSON, headers: Head
 
 def reply_json(status: int, document: Any, content_type: bytes = JSON, headers: Headers = ()) -> Reply:
     """A whole response with one JSON value."""
-    return reply(status, _encode(document).encode(), content_type, headers)
+    return reply(status, to_json(document), content_type, headers)
 
 
 def reply_problem(problem: Problem, headers: Headers = (), **members: Any) -> Reply:

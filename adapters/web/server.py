@@ -6,7 +6,7 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple
@@ -70,16 +70,23 @@ class WebServer:
     """One application on one socket."""
 
     def __init__(
-        self, app: ASGIApp, listener: socket.socket, protocol: type[BoundedProtocol] = BoundedProtocol
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        protocol: type[BoundedProtocol] = BoundedProtocol,
+        before_stop: Callable[[], None] | None = None,
     ) -> None:
+        """`before_stop`: of an application with a lifespan, called in its loop before the server waits for requests
+        that are being answered; None: the application has no lifespan."""
         self._listener = listener
         self._server = _Server(
+            before_stop or _wait_for_all,
             uvicorn.Config(
                 app,
                 loop="uvloop",
                 http=protocol,
                 ws="none",
-                lifespan="off",
+                lifespan="on" if before_stop else "off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -87,7 +94,7 @@ class WebServer:
                 backlog=_BACKLOG,
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_GRACE_S,
-            )
+            ),
         )
 
     @property
@@ -122,8 +129,20 @@ def _collecting_seldom() -> Iterator[None]:
         gc.unfreeze()
 
 
+def _wait_for_all() -> None:
+    """Nobody is let go."""
+
+
 class _Server(uvicorn.Server):
     """Does not raise the signal again after it has stopped: the caller has a log to close."""
+
+    def __init__(self, before_stop: Callable[[], None], config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._before_stop = before_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._before_stop()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from adapters.web import refusal
-from adapters.web.acks import Acks
+from adapters.web.acks import Acks, Answer
 from adapters.web.body import BodyReader, declared_length
 from adapters.web.edge_metrics import EdgeMetrics
 from adapters.web.intake import Accepted, Arrival, RecordHeaders
@@ -49,8 +48,8 @@ class Appended(Protocol):
 class Appender(Protocol):
     """Appends records to the log. Called in the event loop: neither may block."""
 
-    def append(self, key: bytes, value: bytes, headers: RecordHeaders, /) -> Future[Any]:
-        """Done with an `Appended` when the record is durable, or with a LedgerError. (A Future is invariant.)"""
+    def append(self, key: bytes, value: bytes, headers: RecordHeaders, /) -> Answer:
+        """Settled with an `Appended` when the record is durable, or with a LedgerError."""
 
     def is_ready(self) -> bool:
         """Whether it makes sense to try."""
@@ -151,11 +150,11 @@ class Webhook:
         began = time.perf_counter()
         name = accepted.event and accepted.event.name
         try:
-            future = self._parts.appender.append(accepted.key, arrival.body, accepted.headers)
+            answer = self._parts.appender.append(accepted.key, arrival.body, accepted.headers)
             hold.hand_over()
-            is_settled = await self._acks.wait(future, hold.release)
-            appended: Appended | None = future.result() if is_settled else None
-        except (LedgerError, CancelledError) as error:
+            is_settled = await self._acks.wait(answer, hold.release)
+            appended: Appended | None = answer.result() if is_settled else None
+        except LedgerError as error:
             raise Refused(refusal.LOG_FAILED, name) from error
         if appended is None:
             raise Refused(refusal.NOT_ACKNOWLEDGED, name)

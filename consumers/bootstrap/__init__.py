@@ -18,6 +18,12 @@ from consumers.bootstrap.parts import reset as reset
 from consumers.bootstrap.parts import rules as rules
 from consumers.bootstrap.parts import topic as topic
 from consumers.bootstrap.projection import projector as projector
+from consumers.bootstrap.proof import audit as audit
+from consumers.bootstrap.proof import explainer as explainer
+from consumers.bootstrap.proof import has_secrets as has_secrets
+from consumers.bootstrap.publication import publisher as publisher
+from consumers.bootstrap.reading import api as api
+from consumers.bootstrap.reading import check_access as check_access
 from consumers.bootstrap.servers import bootstrap_of as bootstrap_of
 from consumers.bootstrap.servers import database_of as database_of
 from consumers.bootstrap.servers import read_settings as read_settings

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from adapters.settings import Settings
 from consumers.bootstrap.servers import bootstrap_of, database_of
+from domain.errors import UsageError
 
 #: Appends under way while a topic is filled.
 _UNDER_WAY = 4_000
@@ -26,6 +27,7 @@ SECRET = "wbhsec_bench"  # noqa: S105 - of a bench
 
 def fill_topic(said: Settings, count: int, body_bytes: int, mix: float, progress: Callable[[int, int], None]) -> None:
     """Append `count` records with all headers, of bodies of `body_bytes`; `mix`: share of duplicates, and of late."""
+    from adapters.kafka_log.acknowledgement import Acknowledgement
     from adapters.kafka_log.append import KafkaAppender
     from adapters.kafka_log.record import Audit, encode_headers
     from adapters.persona.simulator import records
@@ -35,7 +37,7 @@ def fill_topic(said: Settings, count: int, body_bytes: int, mix: float, progress
     gathers = {**said.kafka_security, "linger_ms": _LINGER_MS}
     appender = KafkaAppender(bootstrap_of(said), said.topic, gathers)
     appender.wait_ready(30.0)
-    waiting: deque[Future[Any]] = deque()
+    waiting: deque[Acknowledgement[Any]] = deque()
     try:
         for number, draft in enumerate(records(1, count, body_bytes, mix, mix), 1):
             event = draft.event._replace(source="default")
@@ -59,8 +61,7 @@ def run_plain_consumer(said: Settings, events: int) -> dict[str, float]:
     return {"rate": run.events / run.seconds}
 
 
-@contextmanager
-def bare_edge(said: Settings) -> Iterator[str]:
+def bare_edge(said: Settings) -> AbstractContextManager[str]:
     """The reference of the edge, running: its URL. The same producer settings as ours."""
     from adapters.kafka_log.append import producer_settings
 
@@ -70,9 +71,21 @@ def bare_edge(said: Settings) -> Iterator[str]:
         "secret": SECRET,
         "producer": producer_settings(said.kafka_security),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "adapters.reference.bare_edge"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    return _running("bare_edge", settings)
+
+
+def bare_api(said: Settings) -> AbstractContextManager[str]:
+    """The reference of the read API, running: its URL. The same pool as ours."""
+    from adapters.ledger.query import CONNECTION, MAX_SIZE, MIN_SIZE
+
+    pool = {"min_size": MIN_SIZE, "max_size": MAX_SIZE}
+    settings = {"database_url": database_of(said), "pool": pool, "connection": {**CONNECTION}}
+    return _running("bare_api", settings)
+
+
+@contextmanager
+def _running(reference: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    process = subprocess.Popen(_line(reference), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -86,13 +99,36 @@ def bare_edge(said: Settings) -> Iterator[str]:
 
 
 def load_edge(url: str, settings: Mapping[str, float]) -> dict[str, float]:
-    """Load a running receiver with another process; its rate and its latencies in milliseconds."""
-    done = subprocess.run(
-        [sys.executable, "-m", "adapters.reference.edge_load"],
-        input=json.dumps({"url": url, "secret": SECRET, **settings}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    measured = json.loads(done.stdout)
-    return {"rate": measured.pop("requests_per_s"), **measured}
+    """Load a running receiver with another process; its rate a second and its latencies in milliseconds."""
+    return _measure("edge_load", {"url": url, "secret": SECRET, **settings})
+
+
+def load_api(url: str, ids: Sequence[str], rate: float | None, settings: Mapping[str, float]) -> dict[str, float]:
+    """The same of a read API. `rate`: a second; None: as fast as it answers."""
+    return _measure("read_load", {"url": url, "ids": ids, "rate": rate, **settings})
+
+
+def wait_at(api: str, edge: str, settings: Mapping[str, float]) -> dict[str, float]:
+    """Have many wait at a read API and send the webhooks that decide: `adapters.reference.wait_load`."""
+    return _measure("wait_load", {"api": api, "edge": edge, "secret": SECRET, **settings})
+
+
+def _measure(load: str, settings: Mapping[str, Any]) -> dict[str, float]:
+    done = subprocess.run(_line(load), input=json.dumps(settings), stdout=subprocess.PIPE, text=True, check=True)
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
+
+
+def _line(module: str) -> list[str]:
+    return [sys.executable, "-m", f"adapters.reference.{module}"]
+
+
+def open_files(count: int) -> None:
+    """Let this process, and those it starts, have so many files open. UsageError where the system does not allow it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise UsageError(
+            f"a process may have {hard} files open, {count} are needed: raise it with `ulimit -Hn {count}`"
+        )
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))

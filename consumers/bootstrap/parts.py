@@ -44,15 +44,25 @@ def topic(said: Settings) -> Iterator[KafkaTopic]:
         yield opened
 
 
+@contextmanager
+def decisions(said: Settings) -> Iterator[KafkaTopic]:
+    """The topic that decisions are published to."""
+    from adapters.kafka_log.publish import open_topic
+
+    with closing(open_topic(bootstrap_of(said), said.kafka_security)) as opened:
+        yield opened
+
+
 def migrate(said: Settings) -> Iterator[str]:
-    """Create what is missing, schema and topic; yields what was done."""
+    """Create what is missing, schema and topics; yields what was done."""
     from adapters.ledger import schema
 
     yield f"schema: version {schema.migrate(database_of(said))}"
-    with topic(said) as opened:
-        made = opened.create(said.partitions)
-        partitions = len(opened.inspect().offsets)
-        yield f"topic {said.topic}: {'created' if made else 'there already'}, {partitions} partitions"
+    with topic(said) as events, decisions(said) as published:
+        for opened in (events, published):
+            made = opened.create(said.partitions)
+            partitions = len(opened.inspect().offsets)
+            yield f"topic {opened.name}: {'created' if made else 'there already'}, {partitions} partitions"
 
 
 def check_schema(said: Settings) -> str:
@@ -86,13 +96,19 @@ def patient(said: Settings) -> Iterator[Patient]:
     from adapters.ledger.write import PostgresLedger
 
     database = database_of(said)
-    with topic(said) as log, closing(PostgresLedger(database, said.topic)) as ledger:
+    with (
+        topic(said) as log,
+        decisions(said) as published,
+        closing(PostgresLedger(database, said.topic)) as ledger,
+    ):
         yield Patient(
             topic=said.topic,
             versions=rules(said).versions,
             inspect_log=log.inspect,
             topic_problems=lambda: log.problems(said.max_body_bytes, None),
+            decisions_problems=lambda: published.problems(0),
             check_schema=lambda: check_schema(said),
+            group_offsets=lambda: log.group_offsets(said.group),
             positions=ledger.positions,
             open_books=lambda: LedgerReader(database),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
@@ -16,7 +16,7 @@ from domain.errors import LogUnavailable, SettingsError
 if TYPE_CHECKING:
     from adapters.kafka_log.topic import KafkaTopic
     from adapters.web.server import WebServer
-    from adapters.web.webhook import Accept, Appender, CheckSignature
+    from adapters.web.webhook import Accept, CheckSignature
 
 WEBHOOK_PATH = "/webhooks/persona"
 
@@ -39,7 +39,7 @@ def edge(said: Settings) -> Iterator[WebServer]:
         app = build_edge(
             sources=checks,
             accept=_accept(),
-            appender=cast("Appender", appender),  # Future is invariant in its type
+            appender=appender,
             find_problems=lambda: log.problems(said.max_body_bytes, None),
             registry=CollectorRegistry(),
             limits=EdgeLimits(max_body_bytes=said.max_body_bytes),

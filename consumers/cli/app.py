@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli import admin, bench, demo, lifecycle, process, read, simulate
+from consumers.cli import admin, bench, demo, lifecycle, process, proof, publish, read, serve, simulate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,5 +29,5 @@ def share(
     context.obj = config
 
 
-for group in (process, demo, admin, read, lifecycle, simulate, bench):
+for group in (process, serve, publish, demo, admin, read, proof, lifecycle, simulate, bench):
     group.add_to(app)

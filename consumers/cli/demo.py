@@ -15,7 +15,7 @@ from consumers import bootstrap
 from consumers.bootstrap import Settings
 from consumers.cli.demo_report import print_report, verdict
 from consumers.cli.output import progress, say
-from consumers.cli.workers import Workers, on_stop, start_all
+from consumers.cli.workers import Urls, Workers, on_stop, start_all
 
 if TYPE_CHECKING:
     from consumers.bootstrap import Outcome, Plan
@@ -42,7 +42,7 @@ def demo(
         plan, inquiry_id = bootstrap.add_delivery(plan, body)
         captured.append(inquiry_id)
     with tempfile.TemporaryDirectory(prefix="inquiry-ledger-demo-") as folder:
-        is_right = _run(plan, captured, Settings(data_dir=Path(folder), edge_port=0), keep)
+        is_right = _run(plan, captured, Settings(data_dir=Path(folder), edge_port=0, api_port=0), keep)
     raise typer.Exit(0 if is_right else 1)
 
 
@@ -53,13 +53,15 @@ def _run(plan: Plan, captured: list[str], said: Settings, keep: bool) -> bool:
     with bootstrap.servers(said, say=say) as settings, Workers(None, said.data_dir) as workers:
         for line in bootstrap.migrate(settings):
             say(line)
-        url = start_all(workers, settings, {**environ, "LEDGER_WEBHOOK_SECRET": secret})
+        urls = start_all(workers, settings, {**environ, "LEDGER_WEBHOOK_SECRET": secret})
+        say(f"page: {urls.api}/")
+        url = f"{urls.edge}{bootstrap.WEBHOOK_PATH}"
         with progress("delivered") as sent:
             outcome = bootstrap.deliver(plan, url, [secret], sent)
         _wait_for_projector(settings, workers)
         is_right = _report(plan, outcome, captured, settings)
         if keep:
-            _stay(workers, settings, url, secret)
+            _stay(workers, settings, urls, secret)
     return is_right
 
 
@@ -83,8 +85,9 @@ def _report(plan: Plan, outcome: Outcome, captured: list[str], settings: Setting
         return verdict(reader, plan, outcome, captured)
 
 
-def _stay(workers: Workers, settings: Settings, url: str, secret: str) -> None:
-    typer.echo(f"\nwebhooks: {url}\nLEDGER_WEBHOOK_SECRET={secret}")
+def _stay(workers: Workers, settings: Settings, urls: Urls, secret: str) -> None:
+    typer.echo(f"\npage: {urls.api}/\nwebhooks: {urls.edge}{bootstrap.WEBHOOK_PATH}")
+    typer.echo(f"LEDGER_WEBHOOK_SECRET={secret}")
     typer.echo(f"LEDGER_KAFKA_BOOTSTRAP={settings.kafka_bootstrap}\nLEDGER_DATABASE_URL={settings.database_url}")
     say(f"Logs are in {settings.data_dir}. Ctrl-C ends it all, and throws it away.")
     stop = threading.Event()

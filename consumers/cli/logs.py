@@ -13,6 +13,7 @@ def configure_logs() -> None:
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     # What a rebalance callback raises comes out of `poll` as well; there it is said in one line.
     logging.getLogger("kafka.coordinator").setLevel(logging.CRITICAL)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # it has a level of its own
     renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -49,7 +50,7 @@ def say(line: str) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields `reached(done, total)`. A bar on a terminal, else plain lines at every tenth."""
+    """Yields `reached(done, total)`. A bar on a terminal, else plain lines at every tenth; both with the time left."""
     if sys.stderr.isatty():
         with _bar() as bar:
             task = bar.add_task(what, total=None)
@@ -64,17 +65,29 @@ class _Lines:
     def __init__(self, what: str) -> None:
         self._what = what
         self._tenth = -1
+        self._began = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         tenth = done * 10 // total if total else 0
         if total and tenth != self._tenth:
             self._tenth = tenth
-            say(f"{self._what}: {done} of {total}")
+            say(f"{self._what}: {done} of {total}{self._tell_left(done, total)}")
+
+    def _tell_left(self, done: int, total: int) -> str:
+        """As fast as until now. Nothing where it is less than a second, or not known."""
+        left_s = (time.monotonic() - self._began) * (total - done) / done if done else 0
+        return f", about {left_s:.0f} s left" if left_s >= 1 else ""
 
 
 def _bar() -> Progress:
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console)
 
 

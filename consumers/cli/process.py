@@ -16,7 +16,7 @@ from consumers import bootstrap
 from consumers.bootstrap import Settings
 from consumers.cli.logs import configure_logs
 from consumers.cli.output import print_json, progress, say
-from consumers.cli.workers import Workers, on_stop, start_all
+from consumers.cli.workers import Workers, addresses, on_stop, say_where, start_all
 
 
 def edge(context: typer.Context) -> None:
@@ -26,7 +26,7 @@ def edge(context: typer.Context) -> None:
     bootstrap.signature_checks(said)
     with bootstrap.servers(said, postgres=False, say=say) as settings, bootstrap.edge(settings) as server:
         on_stop(server.stop)
-        say(f"webhooks: {server.url}{bootstrap.WEBHOOK_PATH}")
+        say_where(f"webhooks: {server.url}{_webhook_path(said)}")
         server.run()
 
 
@@ -67,16 +67,26 @@ def up(context: typer.Context) -> None:
     configure_logs()
     said = bootstrap.read_settings(context.obj)
     bootstrap.rules(said)
+    bootstrap.check_access(said)
     made_up = {} if said.sources else {"LEDGER_WEBHOOK_SECRET": f"wbhsec_{secrets.token_hex(16)}"}
     with bootstrap.servers(said, say=say) as settings, Workers(context.obj) as workers:
         for line in bootstrap.migrate(settings):
             say(line)
-        url = start_all(workers, settings, {**os.environ, **made_up})
-        for line in [f"webhooks: {url}", *_describe(said, settings), *_explain(made_up)]:
+        urls = start_all(workers, settings, {**os.environ, **made_up})
+        workers.start("publish", {**os.environ, **addresses(settings)})
+        where = [f"webhooks: {urls.edge}{_webhook_path(said)}", f"page: {urls.api}/"]
+        for line in [*where, *_describe(said, settings), *_explain(made_up)]:
             typer.echo(line)
         stop = threading.Event()
         on_stop(stop.set)
         workers.watch(stop.is_set)
+
+
+def _webhook_path(said: Settings) -> str:
+    """One that is there: of the source `default`, or of the first that is configured."""
+    named = [name for name in said.sources if name != "default"]
+    is_default = "default" in said.sources or not named
+    return bootstrap.WEBHOOK_PATH if is_default else f"{bootstrap.WEBHOOK_PATH}/{named[0]}"
 
 
 def _describe(said: Settings, settings: Settings) -> list[str]:

@@ -32,7 +32,10 @@ def simulate(
     time_scale: Annotated[float, typer.Option(min=0, help="Real seconds for a simulated one; 0: no waiting.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="For machines, with the truth about every inquiry.")] = False,
 ) -> None:
-    """Send what Persona would: late, repeated, out of order, forged, broken. The same seed sends the same."""
+    """Send what Persona would: late, repeated, out of order, forged, broken.
+
+    The same seed sends the same all day (UTC), and on another day the same about others.
+    """
     settings = bootstrap.read_settings(context.obj)
     signers = secret.split(",") if secret else _secrets(settings)
     odds = {"repeated": repeated, "out_of_order": out_of_order, "late": late, "dropped": dropped,

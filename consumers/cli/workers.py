@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
-from consumers import bootstrap
 from consumers.bootstrap import Settings
+from consumers.cli.output import say
 from domain.errors import LedgerError
 
 _GRACE_S = 15.0
@@ -62,6 +62,15 @@ class Workers:
                 start_new_session=True,
             )
 
+    def end(self, command: str) -> float:
+        """End one before the others. Returns the most memory it has had, in MB."""
+        worker = self._running.pop(command)
+        worker.terminate()
+        _, status, used = os.wait4(worker.pid, 0)
+        worker.returncode = os.waitstatus_to_exitcode(status)
+        _wait_or_kill(worker)
+        return used.ru_maxrss / (1_048_576 if sys.platform == "darwin" else 1_024)
+
     def _log(self, command: str) -> Path | None:
         return self._logs / f"{command}.log" if self._logs else None
 
@@ -94,22 +103,58 @@ def _wait_or_kill(worker: subprocess.Popen[bytes]) -> None:
         worker.stdin.close()
 
 
-def start_all(workers: Workers, settings: Settings, environ: Mapping[str, str]) -> str:
-    """Start edge and projector on the servers of `settings`. Returns the webhook's URL once it takes deliveries."""
+class Urls(NamedTuple):
+    """Where the processes listen: `http://host:port`."""
+
+    edge: str
+    api: str
+
+
+def start_all(workers: Workers, settings: Settings, environ: Mapping[str, str]) -> Urls:
+    """Start edge, projector and read API on the servers of `settings`, all at once. Returns once they take requests."""
     workers.start("project", {**environ, **addresses(settings)})
-    return start_edge(workers, settings, environ)
+    edge = _launch_edge(workers, settings, environ)
+    api = _launch_api(workers, settings, {**environ, "LEDGER_EDGE_PORT": str(edge.port)})  # its page asks the edge
+    return Urls(edge.wait(workers), api.wait(workers))
 
 
 def start_edge(workers: Workers, settings: Settings, environ: Mapping[str, str]) -> str:
-    """Start the edge, which is told no database. Returns the webhook's URL once it takes deliveries."""
+    """Start the edge alone. Returns its URL once it takes deliveries."""
+    return _launch_edge(workers, settings, environ).wait(workers)
+
+
+def start_api(workers: Workers, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Start the read API alone. Returns its URL once it takes requests."""
+    return _launch_api(workers, settings, environ).wait(workers)
+
+
+class _Launched(NamedTuple):
+    host: str
+    port: int
+    path: str
+
+    def wait(self, workers: Workers) -> str:
+        """Until it answers `path` with 200; its URL."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - asked
+        workers.watch(lambda: _answers(host, self.port, self.path), timeout_s=_READY_WITHIN_S)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def _launch_edge(workers: Workers, settings: Settings, environ: Mapping[str, str]) -> _Launched:
+    """The edge is told no database."""
     known = {name: value for name, value in environ.items() if name != "LEDGER_DATABASE_URL"}
     port = settings.edge_port or _find_port(settings.http_host)
     workers.start(
         "edge", {**known, "LEDGER_KAFKA_BOOTSTRAP": settings.kafka_bootstrap or "", "LEDGER_EDGE_PORT": str(port)}
     )
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104 - asked
-    workers.watch(lambda: _is_ready(host, port), timeout_s=_READY_WITHIN_S)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{bootstrap.WEBHOOK_PATH}"
+    return _Launched(settings.http_host, port, "/readyz")
+
+
+def _launch_api(workers: Workers, settings: Settings, environ: Mapping[str, str]) -> _Launched:
+    """Not waited for until it is ready: a ledger that is far behind its log is not, and people want to see that."""
+    port = settings.api_port or _find_port(settings.http_host)
+    workers.start("api", {**environ, **addresses(settings), "LEDGER_API_PORT": str(port)})
+    return _Launched(settings.http_host, port, "/livez")
 
 
 def addresses(settings: Settings) -> dict[str, str]:
@@ -127,15 +172,21 @@ def _find_port(host: str) -> int:
         return port
 
 
-def _is_ready(host: str, port: int) -> bool:
+def _answers(host: str, port: int, path: str) -> bool:
     connection = HTTPConnection(host, port, timeout=_LOOK_EVERY_S * 20)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, HTTPException):
         return False
     finally:
         connection.close()
+
+
+def say_where(line: str) -> None:
+    """On stderr; not in a child of `Workers`, whose parent says it."""
+    if not os.environ.get(HELD):
+        say(line)
 
 
 def on_stop(stop: Callable[[], None]) -> None:

@@ -153,15 +153,20 @@ SELECT p.topic, p.partition, p.first_offset, p.next_offset,
          = p.applied + p.repeated + p.refused + p.ignored + p.duplicate + p.quarantined + p.gaps AS balanced
 FROM ledger.position AS p;
 
--- Roles belong to the whole cluster, so another database may have made them already.
+-- Roles belong to the whole cluster, so another database may have made them already, or does so just now. Who may make
+-- none may still migrate where they are there.
 DO $$
 BEGIN
-    CREATE ROLE ledger_reader NOLOGIN;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ledger_reader') THEN
+        CREATE ROLE ledger_reader NOLOGIN;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 DO $$
 BEGIN
-    CREATE ROLE ledger_writer NOLOGIN;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ledger_writer') THEN
+        CREATE ROLE ledger_writer NOLOGIN;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 GRANT USAGE ON SCHEMA ledger TO ledger_reader, ledger_writer;

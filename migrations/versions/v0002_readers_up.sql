@@ -1,11 +1,14 @@
 -- What readers need besides the row of today: records as they were read, positions for cursors, and notice of a change.
 
 -- Every record of a folded event, losers of conflicts included, with what the record itself said: what a fold of an
--- earlier time is made of. A redaction clears the reference id of all of them.
+-- earlier time is made of. A redaction clears the reference id of all of them; which of them had the same, and which
+-- the smaller one, a fold has to know all the same: of what was visible then, a revision was made for each change.
 CREATE VIEW ledger.inquiry_record AS
 SELECT r.inquiry_id, r.event_id, r.event_name, r.occurred_at, r.appended_at, r.source,
        CASE WHEN i.redacted_at IS NULL THEN r.reference_id END AS reference_id,
-       r.account_id, r.template_id, r.payload_status, r.topic, r.partition, r."offset"
+       r.account_id, r.template_id, r.payload_status, r.topic, r.partition, r."offset",
+       CASE WHEN i.redacted_at IS NOT NULL AND r.reference_id IS NOT NULL
+            THEN dense_rank() OVER (PARTITION BY r.inquiry_id ORDER BY r.reference_id) END AS cleared_reference
 FROM (
     SELECT s.inquiry_id, s.event_id, s.name AS event_name, s.occurred_at, s.appended_at, s.source, s.reference_id,
            s.account_id, s.template_id, s.payload_status, s.topic, s.partition, s."offset"
@@ -35,8 +38,10 @@ CREATE TABLE ledger.publication (
     PRIMARY KEY (topic, partition)
 );
 
--- Lists by status, those first that are in it the longest.
-CREATE INDEX inquiry_status ON ledger.inquiry (status, status_since, inquiry_id);
+-- Lists by decision and status, those first that are in it the longest; by template; and those with refused events.
+CREATE INDEX inquiry_decision ON ledger.inquiry (decision, status, status_since, inquiry_id);
+CREATE INDEX inquiry_template ON ledger.inquiry (template_id);
+CREATE INDEX inquiry_refused ON ledger.inquiry (inquiry_id) WHERE refused_events > 0;
 
 -- Whoever waits is told once a transaction that positions moved. What changed is read from the rows: a notice can be
 -- lost with its connection, a row cannot.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -44,3 +45,9 @@ def make_scene(
 ) -> Callable[[], Scene]:
     """Makes scenes, where a test needs several."""
     return lambda: Scene(kafka.bootstrap, make_topic(6), copy_database("template_ledger"))
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without workers, which take a second to start."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)

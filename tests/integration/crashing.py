@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, Protocol, TypeVar, cast
 
 import structlog
 
@@ -50,10 +50,21 @@ class Orders:
     until_end: bool = False
 
 
+class Sentence(Protocol):
+    """At which step, the how many-th time, what happens."""
+
+    @property
+    def step(self) -> str: ...
+    @property
+    def turn(self) -> int: ...
+    @property
+    def deed(self) -> int: ...
+
+
 class Fate:
     """Counts the times a step is reached."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Sentence) -> None:
         self._orders = orders
         self._left = orders.turn
 

@@ -20,9 +20,11 @@ from tests.repo.tree import ROOT
 
 #: Processes that run on, and what they say once they are ready.
 SERVICES: Mapping[str, str] = {
-    "up": r"(?s)webhooks: .*webhooks: ",  # the edge says it first
+    "up": "webhooks: ",
+    "api": "page: ",
     "edge": r"(?s)(?=.*log_connected)(?=.*webhooks: )",
     "project": '"assigned"',
+    "publish": '"publishing"',
 }
 
 #: What only looks, and so may look again until the projector has come to where the page is.
@@ -116,7 +118,7 @@ class Terminal:
         """One of a kind at a time: who starts it again has ended the one before."""
         assert service not in self._services, f"{service} runs already: where does the page end it?"
         log = self._log(service)
-        log.touch()
+        log.write_text("")  # what one before it said is not what this one says
         _, started = self.run(f"{text} >{shlex.quote(str(log))} 2>&1 &\necho $!")
         self._services[service] = int(started)
         deadline = time.monotonic() + _READY_WITHIN_S

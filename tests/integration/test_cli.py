@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import psycopg
 import pytest
 
@@ -76,13 +77,16 @@ def operator(kafka: EmbeddedKafka, empty_database_url: str, tmp_path: Path) -> O
             "LEDGER_GROUP": f"cli-{tmp_path.name}",
             "LEDGER_WEBHOOK_SECRET": SECRET,
             "LEDGER_EDGE_PORT": "0",
+            "LEDGER_API_PORT": "0",
             "LEDGER_DATA_DIR": str(tmp_path),
         }
     )
 
 
 @pytest.mark.parametrize(
-    "arguments", [["project"], ["edge"], ["history", "inq_1"], ["quarantine"], ["reset", "--yes"]], ids=" ".join
+    "arguments",
+    [["project"], ["publish"], ["edge"], ["api"], ["history", "inq_1"], ["quarantine"], ["reset", "--yes"]],
+    ids=" ".join,
 )
 def test_a_command_refuses_what_is_not_prepared_and_says_so(operator: Operator, arguments: list[str]) -> None:
     done = operator.run(*arguments)
@@ -101,8 +105,11 @@ def test_doctor_finds_what_is_not_prepared(operator: Operator) -> None:
 def test_migrate_prepares_schema_and_topic_and_may_be_run_again(operator: Operator) -> None:
     first, again = operator.run("migrate", PARTITIONS="3"), operator.run("migrate")
     topic = operator.environ["LEDGER_TOPIC"]
-    assert (first.code, first.out) == (0, f"schema: version 0002\ntopic {topic}: created, 3 partitions\n")
-    assert (again.code, again.out) == (0, f"schema: version 0002\ntopic {topic}: there already, 3 partitions\n")
+    for done, made in ((first, "created"), (again, "there already")):
+        schema, events, decisions = done.out.splitlines()
+        assert (done.code, schema) == (0, "schema: version 0002")
+        assert events == f"topic {topic}: {made}, 3 partitions"
+        assert decisions.startswith("topic inquiry.decisions: ")  # the broker's other tests have made it already
     assert operator.run("doctor").code == 0
 
 
@@ -188,13 +195,47 @@ def test_a_projector_that_is_told_to_stop_ends_with_0(operator: Operator, number
         assert projector.wait(30) == 0
 
 
-def test_up_runs_edge_and_projector_until_it_is_told_to_stop(operator: Operator) -> None:
+def test_up_runs_edge_projector_and_read_api_until_it_is_told_to_stop(operator: Operator) -> None:
     with operator.running("up") as up:
-        url = _find_url(up)
+        url, page = _find_url(up), _find_url(up, "page")
         done = operator.run("simulate", "--url", url, "--inquiries", "3", "--json")
         _wait_until(lambda: len(_decisions(operator)) == 3)
+        assert httpx.get(f"{page}readyz").status_code == 200
+        found = httpx.get(f"{page}v1/inquiries").json()["items"]
+        assert {row["inquiry_id"] for row in found} == _decisions(operator).keys()
+        assert "<html" in httpx.get(page).text
+        up.terminate()
+        assert up.stderr is not None
+        told = up.stderr.readlines()
     assert (up.returncode, done.code) == (0, 0)
     assert not _listens(url)
+    assert not _listens(page)
+    assert not [line for line in told if line.startswith(("webhooks: ", "page: "))], "it was said on stdout"
+
+
+def test_up_with_named_sources_prints_a_path_that_is_there(operator: Operator) -> None:
+    said = {**operator.environ, "LEDGER_SOURCES": json.dumps({"eu": {"secrets": [SECRET]}})}
+    del said["LEDGER_WEBHOOK_SECRET"]
+    with Operator(said).running("up") as up:
+        url = _find_url(up)
+        assert url.endswith("/webhooks/persona/eu")
+        assert httpx.post(url, content=b"{}").status_code == 401
+
+
+def test_the_read_api_alone_is_ready_and_ends_with_0(operator: Operator) -> None:
+    operator.run("migrate")
+    with operator.running("api") as api:
+        assert api.stderr is not None
+        page = next(line.split()[-1] for line in api.stderr if line.startswith("page: "))
+        _wait_until(lambda: httpx.get(f"{page}livez").status_code == 200)
+    assert api.returncode == 0
+
+
+@pytest.mark.parametrize("command", ["api", "up"])
+def test_nobody_reads_over_the_network_without_a_token(operator: Operator, command: str) -> None:
+    done = operator.run(command, HTTP_HOST="0.0.0.0")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("inquiry-ledger: LEDGER_API_TOKENS: is needed where LEDGER_HTTP_HOST is not a loopback")
 
 
 def test_nothing_outlives_an_up_that_is_killed(operator: Operator) -> None:
@@ -215,9 +256,9 @@ def test_when_a_process_of_up_dies_all_of_it_ends_with_1(operator: Operator) -> 
         assert up.stderr.readlines()[-1] == "inquiry-ledger: `edge` has ended with exit code -9\n"
 
 
-def _find_url(up: subprocess.Popen[str]) -> str:
+def _find_url(up: subprocess.Popen[str], what: str = "webhooks") -> str:
     assert up.stdout is not None
-    return next(line.split()[-1] for line in up.stdout if line.startswith("webhooks: "))
+    return next(line.split()[-1] for line in up.stdout if line.startswith(f"{what}: "))
 
 
 def _children(pid: int) -> list[int]:

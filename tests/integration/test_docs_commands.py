@@ -22,14 +22,15 @@ from psycopg.rows import dict_row
 
 from adapters.embedded.kafka import EmbeddedKafka
 from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.kafka_log.record import encode_headers
+from adapters.kafka_log.publish import open_topic
 from adapters.kafka_log.topic import KafkaTopic
 from adapters.ledger.read import VIEWS
 from adapters.ledger.schema import migrate
-from domain.event import Event, parse_time
+from tests.bodies import document, dump
 from tests.integration.scene import Scene
 from tests.integration.terminal import Terminal
-from tests.integration.traffic import AUDIT, Sent, append_all
+from tests.integration.traffic import Sent, append_all
+from tests.proofs import receive
 from tests.repo.pages import Command, Fence, list_sessions, read_commands, read_fences, read_table
 from tests.repo.tree import ROOT
 
@@ -49,6 +50,9 @@ inq_declined  evt_a declined          13:00:00 -
 inq_declined  evt_b approved          14:00:00 -
 inq_declined  evt_c redacted          15:00:00 -
 """
+
+#: What a reader is told that the deliveries are signed with.
+SECRET = "wbhsec_ledger"
 
 #: The servers that a reader is told to have: who owns the database, where it is, and the brokers.
 OWNER = "ledger_owner:change-me@db.example.com:5432"
@@ -93,7 +97,7 @@ def _list(admin: psycopg.Connection[tuple[str]], statement: str) -> set[str]:
 
 
 def _set_up(scene: Scene) -> Stage:
-    url, edge, metrics = urlsplit(scene.url), _free_port(), _free_port()
+    url, edge, api, metrics = urlsplit(scene.url), _free_port(), _free_port(), _free_port()
     server, database = f"{url.hostname}:{url.port}", url.path.removeprefix("/")
     environ = {
         "LEDGER_KAFKA_BOOTSTRAP": scene.bootstrap,
@@ -102,6 +106,7 @@ def _set_up(scene: Scene) -> Stage:
         "LEDGER_TOPIC": scene.topic,
         "LEDGER_GROUP": scene.topic,
         "LEDGER_EDGE_PORT": str(edge),
+        "LEDGER_API_PORT": str(api),
     }
     names = {
         OWNER: f"{url.username}:{url.password}@{server}",
@@ -112,6 +117,7 @@ def _set_up(scene: Scene) -> Stage:
         BROKERS: scene.bootstrap,
         "persona.events": scene.topic,
         "127.0.0.1:8080": f"127.0.0.1:{edge}",
+        "127.0.0.1:8081": f"127.0.0.1:{api}",
         "9100": str(metrics),
     }
     return Stage(scene, environ, names)
@@ -146,24 +152,22 @@ def _finds_a_ledger(fences: Sequence[Fence]) -> bool:
 
 def _prepare(scene: Scene) -> None:
     migrate(scene.url)
-    with KafkaTopic(scene.bootstrap, scene.topic) as topic:
+    with KafkaTopic(scene.bootstrap, scene.topic) as topic, open_topic(scene.bootstrap) as decisions:
         topic.create(6)
+        decisions.create(6)
     append_all(scene.bootstrap, scene.topic, [*map(_send, SEED.split("\n")[1:-1]), Sent(b"inq_torn", b'{"data":', ())])
     scene.project()
 
 
 def _send(line: str) -> Sent:
+    """As the edge appends it, signed with `SECRET`."""
     inquiry_id, event_id, name, time, template = line.split()
-    event = Event(
-        inquiry_id,
-        event_id,
-        f"inquiry.{name}",
-        parse_time(f"2026-03-01T{time}.000Z"),
-        source="default",
-        reference_id="user-7",
-        template_id=None if template == "-" else template,
-    )
-    return Sent(inquiry_id.encode(), b"{}", encode_headers(event, AUDIT, payload_type="inquiry"))
+    related = {} if template == "-" else {"relationships": {"inquiry-template": {"data": {"id": template}}}}
+    body = document(**{"attributes": {"reference-id": "user-7"}, **related})
+    body["data"]["id"] = event_id
+    body["data"]["attributes"] |= {"name": f"inquiry.{name}", "created-at": f"2026-03-01T{time}.000Z"}
+    body["data"]["attributes"]["payload"]["data"]["id"] = inquiry_id
+    return Sent(*receive(dump(body), (SECRET,)))
 
 
 def _read(fence: Fence, terminal: Terminal, stage: Stage) -> None:

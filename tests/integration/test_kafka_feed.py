@@ -16,7 +16,7 @@ from adapters.embedded.kafka import EmbeddedKafka
 from adapters.kafka_log.feed import KafkaFeed
 from adapters.kafka_log.topic import KafkaTopic
 from domain.errors import LogUnavailable, PositionError, TopicError
-from tests.feeds import Member, append, appending, joined, producing, wait_for
+from tests.feeds import Member, RawName, append, appending, joined, producing, wait_for
 
 #: Java's murmur2 of these keys (Kafka's UtilsTest).
 MURMUR2 = {b"21": -973932308, b"foobar": -790332482, b"a-little-bit-long-string": -985981536, b"abc": 479470107}
@@ -45,6 +45,23 @@ def test_a_record_comes_out_byte_for_byte(kafka: EmbeddedKafka, topic: str) -> N
     assert (record.key, record.value, record.headers) == ("inq_ü".encode(), value, tuple(headers))
     assert record.placement[:3] == appended == (topic, appended.partition, 0)
     assert before < record.placement.appended_at < datetime.now(UTC) + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("codec", [None, "zstd"])
+def test_a_header_name_that_is_not_utf_8_stops_nobody(kafka: EmbeddedKafka, one: str, codec: str | None) -> None:
+    odd = [("a", b"1"), (RawName("é\xff"), b""), ("b", "ü".encode()), (RawName("ÿ"), b"2")]
+    with producing(kafka.bootstrap, compression_type=codec, linger_ms=20) as producer:
+        for number in range(6):
+            producer.send(one, key=b"inq_1", value=b"%d" % number, headers=odd if number % 2 else [("é", b"")])
+        producer.send(one, key=b"inq_1", value=None, headers=odd)
+        producer.flush()
+        producer.send(one, value=b"6")
+    with joined(kafka.bootstrap, one) as member:
+        first, *_ = records = member.read(8)
+    assert [record.value for record in records] == [None, b"0", b"1", b"2", b"3", b"4", b"5", b"6"]
+    assert first.headers == records[2].headers == (("a", b"1"), ("??", b""), ("b", "ü".encode()), ("?", b"2"))
+    assert records[1].headers == (("é", b""),)
+    assert member.gaps == 0
 
 
 def test_a_record_without_a_value_and_one_without_a_key_come_out(kafka: EmbeddedKafka, topic: str) -> None:

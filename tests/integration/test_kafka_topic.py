@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
 from adapters.embedded.kafka import EmbeddedKafka
 from adapters.kafka_log.topic import KafkaTopic
@@ -23,6 +24,8 @@ DESIGNED = {
     "message.timestamp.type": "LogAppendTime",
     "max.message.bytes": "4194304",
 }
+
+MakeTopic = Callable[[int], str]
 
 _numbers = itertools.count()
 
@@ -100,6 +103,16 @@ def test_a_topic_with_more_room_than_designed_has_no_problem(kafka: EmbeddedKafk
         assert opened.problems(6_000_000) == []
 
 
+def test_a_group_says_what_it_has_committed_of_this_topic(kafka: EmbeddedKafka, make_topic: MakeTopic) -> None:
+    topic, another, group = make_topic(2), make_topic(1), f"group-{next(_numbers)}"
+    with KafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=group) as consumer:
+        told = {TopicPartition(topic, 1): 7, TopicPartition(another, 0): 3}
+        consumer.commit({named: OffsetAndMetadata(offset, "", -1) for named, offset in told.items()})
+    with KafkaTopic(kafka.bootstrap, topic) as opened:
+        assert opened.group_offsets(group) == {1: 7}
+        assert opened.group_offsets("nobody") == {}
+
+
 def test_a_topic_that_is_missing_is_refused_with_what_to_do(fresh: KafkaTopic) -> None:
     for ask in (fresh.inspect, fresh.identify, lambda: fresh.problems(MAX_BODY_BYTES)):
         with pytest.raises(TopicError, match="run `inquiry-ledger migrate`"):
@@ -139,6 +152,7 @@ def test_settings_for_security_reach_the_client(kafka: EmbeddedKafka, monkeypatc
 def test_a_broker_that_comes_back_is_found_again(tmp_path_factory: pytest.TempPathFactory) -> None:
     with EmbeddedKafka(tmp_path_factory.mktemp("kafka")) as kafka, KafkaTopic(kafka.bootstrap, "events") as opened:
         opened.create(2)
+        assert opened.group_offsets("nobody") == {}
         before = opened.inspect()
         kafka.kill()
         with pytest.raises(LogUnavailable):

@@ -32,10 +32,10 @@ MOVE = {0: (1, 2)}
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time-outs of a connection, in tenths of a second."""
-    options = connection_module._OPTIONS
+    options = connection_module.OPTIONS
     for name, hasty_ms in (("LOCK_TIMEOUT_MS", 200), ("IDLE_IN_TRANSACTION_TIMEOUT_MS", 400)):
         options = options.replace(f"={getattr(connection_module, name)}", f"={hasty_ms}")
-    monkeypatch.setattr(connection_module, "_OPTIONS", options)
+    monkeypatch.setattr(connection_module, "OPTIONS", options)
     monkeypatch.setattr(write_module, "IDLE_IN_TRANSACTION_TIMEOUT_MS", 400)
 
 

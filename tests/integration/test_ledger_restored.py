@@ -9,8 +9,10 @@ import psycopg
 import pytest
 
 from adapters.embedded.postgres import bin_dir
+from adapters.ledger.admin import reset
+from consumers import projector as projector_module
 from domain.errors import PositionError
-from tests.integration.scene import Scene, differences, running, wait_until
+from tests.integration.scene import PATIENCE_S, Scene, differences, running, wait_until
 from tests.integration.traffic import append_all, traffic
 
 
@@ -52,14 +54,30 @@ def run(program: str, *arguments: str, given: bytes = b"") -> bytes:
 
 
 def test_a_database_restored_under_a_running_projector_is_read_on_from(
-    halfway: Scene, old_tables: Callable[[], None]
+    halfway: Scene, old_tables: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(projector_module, "INSPECT_EVERY_S", PATIENCE_S)  # the next batch finds it first
     with running(halfway, max_records=100) as projector:
         wait_until(halfway.is_at_end)
         old_tables()
         append_all(halfway.bootstrap, halfway.topic, traffic(10, 200))
         wait_until(halfway.is_at_end)
         assert "fenced" in projector.meter.retries
+    halfway.check()
+
+
+def test_a_ledger_restored_or_emptied_under_a_projector_of_a_quiet_topic_is_brought_up_again(
+    halfway: Scene, old_tables: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector_module, "INSPECT_EVERY_S", 0.1)
+    with running(halfway) as projector:
+        for disturb in (old_tables, lambda: reset(halfway.url)):
+            wait_until(halfway.is_at_end)
+            before = projector.meter.batches
+            disturb()
+            wait_until(lambda before=before: projector.meter.batches > before)  # type: ignore[misc]
+        wait_until(halfway.is_at_end)
+        assert projector.meter.retries == []
     halfway.check()
 
 

@@ -12,9 +12,10 @@ import pytest
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.ledger.admin import reset
 from adapters.ledger.read import VIEWS, LedgerReader
-from adapters.ledger.schema import check_schema
+from adapters.ledger.schema import check_schema, downgrade, migrate
 from domain.errors import SchemaError
 from tests.integration.scene import Scene
+from tests.integration.stand import make_stand, simulated
 from tests.integration.traffic import append_all, traffic
 
 TABLES = ("rules", "position", "inquiry", "event", "sighting", "revision", "quarantined", "alembic_version")
@@ -37,6 +38,24 @@ def log_in(postgres: EmbeddedPostgres) -> Iterator[Callable[[str, str], str]]:
         yield make
         for user in made:
             admin.execute(f"DROP ROLE {user}")
+
+
+@pytest.fixture
+def owned_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """An empty database whose owner may create no role."""
+    owner, password, server = f"owner_{next(_numbers)}", secrets.token_hex(8), postgres.url.split("@")[1]
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {owner} LOGIN PASSWORD '{password}' NOCREATEROLE")
+        admin.execute(f"CREATE DATABASE {owner} TEMPLATE template0 OWNER {owner}")
+        yield f"postgresql://{owner}:{password}@{server.rsplit('/', 1)[0]}/{owner}"
+        admin.execute(f"DROP DATABASE {owner} WITH (FORCE)")
+        admin.execute(f"DROP ROLE {owner}")
+
+
+def test_where_both_roles_exist_an_owner_who_may_create_none_migrates(owned_database_url: str) -> None:
+    migrate(owned_database_url)
+    downgrade(owned_database_url, "base")
+    assert migrate(owned_database_url) == check_schema(owned_database_url)
 
 
 def test_a_reader_sees_the_five_views(database_url: str, log_in: Callable[[str, str], str]) -> None:
@@ -83,6 +102,13 @@ def test_a_writer_runs_the_projector_from_end_to_end(scene: Scene, log_in: Calla
     assert scene.offsets() == {}
     writer.project()
     writer.check()
+
+
+def test_a_writer_publishes(scene: Scene, log_in: Callable[[str, str], str]) -> None:
+    stand = make_stand(scene)
+    stand.write(simulated(9, 20))
+    writer = stand._replace(scene=scene._replace(url=log_in(scene.url, "ledger_writer")))
+    assert writer.publish().revisions == len(stand.revisions()) > 0
 
 
 def test_a_reader_that_would_write_is_told_what_it_lacks(scene: Scene, log_in: Callable[[str, str], str]) -> None:

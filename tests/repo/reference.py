@@ -1,11 +1,12 @@
 """Writes what the reference says from the code: `make docs`, or `python -m tests.repo.reference`.
 
 A page is written by hand around its generated blocks, which stand between `<!-- generated: NAME -->` and
-`<!-- end of NAME -->`. The picture of the lifecycle is a file of its own.
+`<!-- end of NAME -->`. The picture of the lifecycle, and the schemas of the decision feed, are files of their own.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,17 +18,20 @@ import typer
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
+from adapters.kafka_log.decision_record import FIELDS, headers_schema
 from adapters.settings import Settings, variables
 from adapters.web import refusal
 from adapters.web.edge_metrics import EdgeMetrics
 from adapters.web.load import Load
 from adapters.web.reply import Problem
 from consumers.cli.app import app
-from consumers.cli.lifecycle_drawing import LEGEND, draw_markdown, draw_mermaid
-from consumers.cli.lifecycle_svg import draw_svg
+from consumers.lifecycle_drawing import LEGEND, draw_markdown, draw_mermaid
+from consumers.lifecycle_svg import draw_svg
 from consumers.metrics import ProjectorMetrics
+from consumers.publisher_metrics import PublisherMetrics
 from domain import errors
 from domain.lifecycle import Lifecycle
+from tests.repo import decisions_api, read_api
 from tests.repo.tree import ROOT
 
 REFERENCE = Path("docs/reference")
@@ -46,9 +50,10 @@ _HOLDS_SECRETS = {"named_sources"}
 
 
 def draw_pages() -> dict[Path, str]:
-    """What the pages with generated blocks, and the picture, must be: path → text."""
+    """What the pages with generated blocks, the picture, and the files for machines must be: path → text."""
     pages = {path: _fill((ROOT / path).read_text(encoding="utf-8")) for path in _list_generated()}
-    return {**pages, PICTURE: draw_svg(Lifecycle().cells()) + "\n"}
+    picture = draw_svg(Lifecycle().cells()) + "\n"
+    return {**pages, PICTURE: picture, **decisions_api.draw_files(), **read_api.draw_files()}
 
 
 def _list_generated() -> list[Path]:
@@ -118,6 +123,21 @@ def draw_answers() -> str:
     return _table(("status", "reason", "detail", "fields"), map(_answer, ordered))
 
 
+def draw_api_paths() -> str:
+    """What can be asked of the read API."""
+    return _table(("request", "answer", "status"), read_api.list_paths())
+
+
+def draw_api_parameters() -> str:
+    """And how."""
+    return _table(("of", "parameter", "default", "meaning"), read_api.list_parameters())
+
+
+def draw_api_answers() -> str:
+    """Everything it answers but data."""
+    return _table(("status", "reason", "detail", "fields"), map(_answer, read_api.list_problems()))
+
+
 def _answer(problem: Problem) -> Sequence[str]:
     fields = ", ".join(_code(f"{name.decode()}: {value.decode()}") for name, value in problem.headers)
     return str(problem.status), _code(problem.reason), problem.detail, fields
@@ -131,6 +151,16 @@ def draw_edge_metrics() -> str:
 def draw_projector_metrics() -> str:
     """What `/metrics` of the projector has."""
     return _draw_metrics(ProjectorMetrics)
+
+
+def draw_api_metrics() -> str:
+    """What `/metrics` of the read API has."""
+    return _draw_metrics(read_api.register_metrics)
+
+
+def draw_publisher_metrics() -> str:
+    """What `/metrics` of the publisher has."""
+    return _draw_metrics(PublisherMetrics)
 
 
 def _draw_metrics(make: Callable[[CollectorRegistry], object]) -> str:
@@ -168,6 +198,34 @@ def draw_diagram() -> str:
     return f"```mermaid\n{draw_mermaid(Lifecycle().cells())}\n```"
 
 
+def draw_decision_fields() -> str:
+    """The value of a record of the decision feed."""
+    return _table(
+        ("field", "type", "meaning"), ((_code(name), _type(schema), says) for name, (schema, says) in FIELDS.items())
+    )
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(_code(value or "null") for value in schema["enum"])
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return " or ".join("time" if name == "string" and "pattern" in schema else name for name in types)
+
+
+def draw_decision_headers() -> str:
+    """The headers of a record of the decision feed."""
+    schemas = headers_schema()["properties"]
+    said = {
+        name: _code(schema["const"]) if "const" in schema else schema["description"] for name, schema in schemas.items()
+    }
+    return _table(("header", "value"), ((_code(name), value) for name, value in said.items()))
+
+
+def draw_decision_example() -> str:
+    """A record of the decision feed."""
+    return f"```json\n{json.dumps(decisions_api.example()['payload'], ensure_ascii=False, indent=2)}\n```"
+
+
 def draw_decisions() -> str:
     """The decisions of design, by their headings."""
     pages = sorted((ROOT / "docs/decisions").glob("*.md"))
@@ -183,8 +241,16 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "settings": draw_settings,
     "errors": draw_errors,
     "answers": draw_answers,
+    "api_paths": draw_api_paths,
+    "api_parameters": draw_api_parameters,
+    "api_answers": draw_api_answers,
+    "api_metrics": draw_api_metrics,
     "edge_metrics": draw_edge_metrics,
     "projector_metrics": draw_projector_metrics,
+    "publisher_metrics": draw_publisher_metrics,
+    "decision_fields": draw_decision_fields,
+    "decision_headers": draw_decision_headers,
+    "decision_example": draw_decision_example,
     "table": draw_table,
     "diagram": draw_diagram,
     "decisions": draw_decisions,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.kafka_log.decision_record import DECISIONS_SETTINGS
 from adapters.kafka_log.topic import SETTINGS
 from adapters.persona import simulator
 from adapters.persona.simulator import Plan
@@ -103,6 +104,10 @@ def test_every_reason_for_quarantine_is_explained_in_order() -> None:
 
 def test_the_topic_is_described_as_it_is_made() -> None:
     assert dict(read_table(REFERENCE / "record.md", "Topic")) == SETTINGS
+
+
+def test_the_topic_of_decisions_is_described_as_it_is_made() -> None:
+    assert dict(read_table(REFERENCE / "decisions.md", "Topic")) == DECISIONS_SETTINGS
 
 
 def test_every_event_of_the_logs_is_explained() -> None:

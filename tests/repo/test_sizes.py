@@ -12,9 +12,7 @@ from tests.repo.tree import ROOT, count_code_lines, functions, list_modules
 MAX_FILE_LINES = 300
 
 #: Longer files, each with the reason.
-LONG_FILES: Mapping[str, str] = {
-    "adapters/ledger/write.py": "the one transaction, its SQL beside the code that runs it",
-}
+LONG_FILES: Mapping[str, str] = {}
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -114,6 +115,14 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys: pytest.Captu
     assert lines[0] == "sent: 0 of 100"
     assert lines[-1] == "sent: 100 of 100"
     assert len(lines) == 11
+
+
+def test_progress_tells_the_time_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([100.0, 130.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    with progress("sent") as reached:
+        reached(25, 100)
+    assert capsys.readouterr().err == "sent: 25 of 100, about 90 s left\n"
 
 
 def test_when_a_watched_process_ends_all_do() -> None:

@@ -62,7 +62,9 @@ HEALTHY = Patient(
     versions=("lifecycle", "policy"),
     inspect_log=lambda: LOG,
     topic_problems=lambda: (),
+    decisions_problems=lambda: (),
     check_schema=lambda: "0001",
+    group_offsets=lambda: {0: 10, 1: 4},
     positions=lambda: {n: Position(n, "cluster", "topic", 0, next_offset) for n, next_offset in ((0, 10), (1, 5))},
     open_books=opener(FixedBooks()),
 )
@@ -78,7 +80,9 @@ def details(patient: Patient) -> dict[str, str]:
 
 def test_of_a_healthy_ledger_every_check_is_ok() -> None:
     found = states(HEALTHY)
-    assert list(found) == ["kafka", "topic", "schema", "partitions", "positions", "roles", "rules", "books", "recount"]
+    parts = ["kafka", "topic", "decisions", "schema", "partitions", "positions", "group"]
+    parts += ["roles", "rules", "books", "recount"]
+    assert list(found) == parts
     assert set(found.values()) == {"ok"}
     assert details(HEALTHY)["positions"] == "2 records not in the ledger yet"
 
@@ -91,13 +95,15 @@ def test_an_empty_ledger_is_healthy() -> None:
 def test_without_kafka_what_needs_it_is_unknown_and_the_rest_is_looked_at() -> None:
     found = states(replace(HEALTHY, inspect_log=fails(LogUnavailable("Kafka does not answer"))))
     assert found["kafka"] == "wrong"
-    assert {name for name, state in found.items() if state == "unknown"} == {"topic", "partitions", "positions"}
+    unknown = {name for name, state in found.items() if state == "unknown"}
+    assert unknown == {"topic", "decisions", "partitions", "positions", "group"}
     assert {found[name] for name in ("schema", "roles", "rules", "books", "recount")} == {"ok"}
 
 
 def test_without_a_topic_it_is_the_topic_that_is_wrong() -> None:
     found = states(replace(HEALTHY, inspect_log=fails(TopicError("does not exist"))))
     assert (found["kafka"], found["topic"], found["positions"]) == ("ok", "wrong", "unknown")
+    assert found["decisions"] == "ok"
 
 
 def test_without_a_schema_what_lies_in_the_ledger_is_unknown() -> None:
@@ -112,6 +118,12 @@ def test_a_topic_set_otherwise_is_wrong_with_all_its_problems() -> None:
     assert states(patient)["topic"] == "wrong"
     assert details(patient)["topic"] == "retention.ms is 7; cleanup.policy is compact"
     assert states(replace(HEALTHY, topic_problems=fails(TopicError("gone"))))["topic"] == "wrong"
+
+
+def test_a_topic_of_decisions_that_is_missing_or_set_otherwise_is_wrong_alone() -> None:
+    for find_problems in (fails(TopicError("gone")), lambda: ["cleanup.policy is delete, not compact"]):
+        found = states(replace(HEALTHY, decisions_problems=find_problems))
+        assert {name for name, state in found.items() if state != "ok"} == {"decisions"}
 
 
 def test_a_topic_with_another_number_of_partitions_is_wrong() -> None:
@@ -144,6 +156,25 @@ def test_a_position_of_another_log_is_wrong(position: Position) -> None:
 def test_what_is_wrong_in_the_ledger_is_found_alone(check: str, books: FixedBooks) -> None:
     found = states(replace(HEALTHY, open_books=opener(books)))
     assert {name for name, state in found.items() if state != "ok"} == {check}
+
+
+def test_a_group_that_is_ahead_of_the_ledger_is_another_ledgers_too() -> None:
+    patient = replace(HEALTHY, group_offsets=lambda: {0: 12, 1: 5})
+    assert {name for name, state in states(patient).items() if state != "ok"} == {"group"}
+    assert details(patient)["group"].startswith("partitions 0: ")
+
+
+def test_a_ledger_that_is_just_being_made_again_is_not_behind_its_group() -> None:
+    """After a reset Kafka still knows how far the group was, until the first batch is written."""
+    fresh = {0: Position(0, "cluster", "topic", 0, 0)}
+    patient = replace(HEALTHY, positions=lambda: fresh, group_offsets=lambda: {0: 12, 1: 5})
+    assert states(patient)["group"] == "ok"
+
+
+def test_a_group_that_may_not_be_looked_at_is_unknown() -> None:
+    found = states(replace(HEALTHY, group_offsets=fails(TopicError("GroupAuthorizationFailedError"))))
+    assert {name for name, state in found.items() if state != "ok"} == {"group"}
+    assert found["group"] == "unknown"
 
 
 def test_books_that_move_meanwhile_are_not_called_wrong() -> None:

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from consumers.cli.lifecycle_drawing import LEGEND, applied, draw_lines, draw_markdown, draw_mermaid, short, to_mapping
-from consumers.cli.lifecycle_svg import BOX_HEIGHT, BOX_WIDTH, HEIGHT, PLACES, WIDTH, draw_svg
+from consumers.lifecycle_drawing import LEGEND, applied, draw_lines, draw_markdown, draw_mermaid, short, to_mapping
+from consumers.lifecycle_svg import BOX_HEIGHT, BOX_WIDTH, HEIGHT, PLACES, WIDTH, draw_svg
 from domain.lifecycle import TABLE, Lifecycle, Status
 
 CELLS = list(Lifecycle().cells())

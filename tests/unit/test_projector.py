@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from adapters.memory import MemoryFeed, MemoryLedger, MemoryLog, MemoryTransaction
+from consumers import projector
 from consumers.batch import Batch
 from consumers.projector import Projector
 from domain.aggregate import Changes
@@ -77,6 +78,9 @@ class World:
     def run(self) -> World:
         self.projector.run(until_end=True)
         return self
+
+    def offsets(self) -> list[int]:
+        return [row["next_offset"] for row in self.ledger.view("books")]
 
     def statuses(self) -> set[str]:
         return {row["status"] for row in self.ledger.view("current_decision")}
@@ -167,6 +171,54 @@ def test_a_ledger_that_was_emptied_meanwhile_is_made_again_from_the_start() -> N
     fill(world.log, 40)
     world.run()
     assert [(row["applied"], row["balanced"]) for row in world.ledger.view("books")] == [(40, True)] * 2
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A projector that has read all there is, looks after its ledger often, and goes on."""
+    monkeypatch.setattr(projector, "INSPECT_EVERY_S", 0.0)
+    world = World()
+    fill(world.log, 40)
+    thread = threading.Thread(target=world.projector.run)
+    thread.start()
+    _wait(lambda: world.offsets() == [40, 40])
+    yield world
+    world.projector.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_ledger_that_is_emptied_while_nothing_comes_is_made_again(running: World) -> None:
+    running.ledger.reset()
+    _wait(lambda: running.offsets() == [40, 40])
+    assert [(row["applied"], row["balanced"]) for row in running.ledger.view("books")] == [(40, True)] * 2
+
+
+def test_a_ledger_that_is_restored_while_nothing_comes_is_brought_up_again(running: World) -> None:
+    older = World()
+    fill(older.log, 8)
+    older.run()
+    running.ledger.__dict__.update(older.ledger.__dict__)
+    _wait(lambda: running.offsets() == [40, 40])
+    assert [(row["applied"], row["balanced"]) for row in running.ledger.view("books")] == [(40, True)] * 2
+
+
+def test_a_ledger_of_another_log_put_under_a_projector_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "INSPECT_EVERY_S", 0.0)
+    world = World()
+    with pytest.raises(PositionError, match="another or a recreated topic"):
+        world.projector.run(reached=lambda *_: world.ledger.stored.update({0: Position(0, "cluster-2", "t", 0, 3)}))
+
+
+def test_a_ledger_that_cannot_be_asked_is_asked_again_later(running: World) -> None:
+    def away() -> Mapping[int, Position]:
+        asked.set()
+        raise LedgerUnavailable("away")
+
+    asked, running.ledger.positions = threading.Event(), away  # type: ignore[method-assign]
+    assert asked.wait(5)
+    fill(running.log, 2)
+    _wait(lambda: running.offsets() == [42, 42])
 
 
 @pytest.mark.parametrize("error", [LedgerUnavailable("away"), Contended("row")])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.kafka_log import topic
 from adapters.settings import HEADER_ROOM_BYTES, MAX_RECORD_BYTES, Settings, load_settings, variables
 from domain.errors import SettingsError
 
@@ -32,6 +33,11 @@ def test_without_variables_the_defaults_of_the_design_hold() -> None:
     assert settings.kafka_security == {}
     assert settings.sources == {}
     assert settings.data_dir.name == "inquiry-ledger"
+
+
+def test_a_body_is_given_the_room_that_the_topic_has() -> None:
+    """Two rooms that do not know each other say it."""
+    assert (MAX_RECORD_BYTES, HEADER_ROOM_BYTES) == (topic.MAX_RECORD_BYTES, topic.HEADER_ROOM_BYTES)
 
 
 def test_every_variable_of_the_design_is_known() -> None:
@@ -62,7 +68,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
 
 
 def test_names_of_later_commands_are_not_refused() -> None:
-    assert load(API_TOKENS="x", PERSONA_API_KEY="x", PERSONA_API_URL="x") == load()
+    assert load(PERSONA_API_KEY="x", PERSONA_API_URL="x") == load()
 
 
 def test_kafka_security_becomes_arguments_of_the_clients(tmp_path: Path) -> None:
@@ -168,9 +174,23 @@ def test_no_secret_is_shown() -> None:
             KAFKA_SECURITY_SASL_PLAIN_USERNAME="s3cret",
             KAFKA_SECURITY_SASL_PLAIN_PASSWORD="s3cret",
             KAFKA_SECURITY_SSL_PASSWORD="s3cret",
+            API_TOKENS="s3cret",
         )
     )
     assert "s3cret" not in shown
+
+
+def test_a_token_is_itself_or_its_hash() -> None:
+    hashed = f"sha256:{'0a' * 32}"
+    assert load(API_TOKENS=f"one, {hashed}").api_tokens == ("one", hashed)
+    assert load(API_TOKENS="").api_tokens is None
+
+
+@pytest.mark.parametrize("tokens", [",", "s3cret two", "sha256:s3cret", f"sha256:{'0a' * 31}", "s3crét", "s3cret\x00"])
+def test_what_is_no_token_is_refused(tokens: str) -> None:
+    told = fails(API_TOKENS=tokens)
+    assert told.startswith("LEDGER_API_TOKENS: got ")
+    assert "s3cr" not in told
 
 
 def test_settings_do_not_change() -> None:

@@ -87,6 +87,13 @@ def test_hex_may_be_in_capitals() -> None:
     assert check(f"t={NOW},v1={HEX.upper()}")
 
 
+def test_sixteen_groups_are_checked_and_more_are_malformed() -> None:
+    others = [sign(f"wbhsec_{number}", BODY, NOW) for number in range(15)]
+    assert check(" ".join([*others, sign(SECRET, BODY, NOW)]))
+    with pytest.raises(BadSignature, match="malformed"):
+        check(" ".join([*others, *others[:1], sign(SECRET, BODY, NOW)]))
+
+
 def test_a_bad_group_does_not_spoil_a_good_one() -> None:
     assert check(f"t=,v1=zz {sign(SECRET, BODY, NOW)} nonsense")
 
@@ -118,7 +125,7 @@ def test_no_signature_is_missing(header: str | None) -> None:
         f"t={NOW},v1={HEX[:-1]}é",
         f"t={NOW},v1={'v1=' * 3000}",
         f"t={NOW},s={HEX}",
-        " ".join([f"t={NOW},v1={HEX}"] * 5),
+        " ".join([f"t={NOW},v1={HEX}"] * 17),
     ],
 )
 def test_what_has_no_good_group_is_malformed(header: str) -> None:

@@ -26,7 +26,7 @@ from domain.lifecycle import TARGETS
 from tests.builders import rules
 
 NOW = datetime(2026, 3, 20, 12, 0, 0, 123456, tzinfo=UTC)
-BEGIN = NOW - timedelta(days=5)
+BEGIN = datetime(2026, 3, 15, tzinfo=UTC)
 QUIET = {"repeated": 0.0, "out_of_order": 0.0, "late": 0.0, "dropped": 0.0, "forged": 0.0, "broken": 0.0}
 
 
@@ -70,7 +70,7 @@ def genuine_events(made: Plan) -> list[Event]:
 
 
 def final_snapshot(scenario: Scenario = SCENARIOS[0], seed: int = 1) -> Snapshot:
-    return tell(Random(seed), NOW, ("itmpl_1",), scenario).told[-1].snapshot
+    return tell(Random(seed), Random(seed), NOW, ("itmpl_1",), scenario).told[-1].snapshot
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -91,7 +91,7 @@ def test_the_books_of_a_plan_add_up_to_the_deliveries_that_are_signed() -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
 def test_each_scenario_ends_as_the_fold_says(scenario: Scenario) -> None:
-    story = tell(Random(1), NOW, ("itmpl_1",), scenario)
+    story = tell(Random(1), Random(1), NOW, ("itmpl_1",), scenario)
     bodies = [write_body(told.snapshot, told.payload_type, SHAPES[0]) for told in story.told]
     changes, counts = fold(tuple(Planned(0, "", Kind.GENUINE, Signing.CURRENT, "", body) for body in bodies))
     [row] = changes.new_rows
@@ -106,6 +106,21 @@ def test_the_simulator_names_statuses_as_the_lifecycle_does() -> None:
 def test_the_same_seed_makes_the_same_plan() -> None:
     assert plan(7, 40, now=NOW) == plan(7, 40, now=NOW)
     assert plan(7, 40, now=NOW).deliveries != plan(8, 40, now=NOW).deliveries
+
+
+def test_the_same_seed_makes_the_same_plan_all_day() -> None:
+    first, last = NOW.replace(hour=0, minute=0), NOW.replace(hour=23, minute=59)
+    assert plan(7, 40, now=first) == plan(7, 40, now=last)
+
+
+def test_on_another_day_the_same_seed_tells_the_same_stories_of_others() -> None:
+    """The same ids at other times would be conflicts."""
+    today, tomorrow = plan(7, 40, now=NOW), plan(7, 40, now=NOW + timedelta(days=1))
+    assert list(today.stories.values()) == list(tomorrow.stories.values())
+    assert (today.counts, today.quarantine) == (tomorrow.counts, tomorrow.quarantine)
+    assert not today.truth.keys() & tomorrow.truth.keys()
+    assert not {one.event_id for one in today.deliveries} & {one.event_id for one in tomorrow.deliveries}
+    assert [(one.at, one.kind) for one in today.deliveries] == [(one.at, one.kind) for one in tomorrow.deliveries]
 
 
 def test_a_plan_of_two_dozen_inquiries_has_every_scenario() -> None:
@@ -135,9 +150,9 @@ def test_a_plan_of_nothing_is_empty() -> None:
     assert (made.deliveries, made.truth, made.duration_s) == ((), {}, 0)
 
 
-def test_every_event_occurred_in_the_five_days_before_now() -> None:
+def test_every_event_occurred_in_the_five_days_before_the_day() -> None:
     events = [delivery.event for delivery in map(read, plan(3, 100, now=NOW).deliveries) if delivery]
-    assert all(BEGIN - timedelta(seconds=1) <= event.occurred_at < NOW for event in events)
+    assert all(BEGIN - timedelta(seconds=1) <= event.occurred_at < BEGIN + timedelta(days=5) for event in events)
 
 
 def test_an_undisturbed_plan_delivers_each_event_once_within_seconds() -> None:

@@ -1,6 +1,8 @@
 """What a simulated Persona will send, delivery by delivery, and the truth the ledger must come to.
 
-Everything follows from the seed. At least once, in no order, for up to 51 hours (persona.md, section 5).
+Everything follows from the seed and the day (UTC): sent again on the same day, all of it is there already; on another
+day the same happens to others, since the same ids at other times would be conflicts. At least once, in no order, for
+up to 51 hours (persona.md, section 5).
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _ROTATING = 0.1
 _TWINS = 0.1
 _FULL = 0.1
 
-#: Inquiries begin within the first day; their last events follow within three, and all of it lies before `now`.
+#: Inquiries begin within the first day; their last events follow within three, and all of it lies before the day.
 _DAY_S = 86_400
 _LOOKS_BACK = timedelta(days=5)
 _HOUR_S = 3_600
@@ -118,7 +120,8 @@ def plan(
     forged: float = 0.02,
     broken: float = 0.02,
 ) -> Plan:
-    """Deliveries of so many inquiries, about five each. Every event occurred within the five days before `now` (UTC).
+    """Deliveries of so many inquiries, about five each. Every event occurred within the five days before the day
+    (UTC) of `now`.
 
     Every scenario is there from about two dozen inquiries on. An event may be out of order, late or dropped (one of
     these), and repeated besides; forged and broken ones come on top.
@@ -132,9 +135,10 @@ class _Planner:
     def __init__(self, seed: int, now: datetime, odds: Odds) -> None:
         self._seed = seed
         self._rng = Random(seed)  # noqa: S311 - a simulation, nothing secret
-        self._begin = (now - _LOOKS_BACK).replace(microsecond=0)
+        self._begin = now.replace(hour=0, minute=0, second=0, microsecond=0) - _LOOKS_BACK
+        self._ids = Random(f"{seed} {self._begin:%Y-%m-%d}")  # noqa: S311
         self._odds = odds
-        self._templates = tuple(make_id(self._rng, "itmpl") for _ in range(3))
+        self._templates = tuple(make_id(self._ids, "itmpl") for _ in range(3))
         self._deliveries: list[Planned] = []
         self._counts: Counter[str] = Counter()
         self._quarantine: Counter[str] = Counter()
@@ -156,7 +160,9 @@ class _Planner:
     def _tell(self, number: int) -> Story:
         """Each scenario once, then by weight."""
         begin = self._begin + timedelta(milliseconds=self._rng.randrange(_DAY_S * 1000))
-        return tell(self._rng, begin, self._templates, SCENARIOS[number] if number < len(SCENARIOS) else None)
+        return tell(
+            self._rng, self._ids, begin, self._templates, SCENARIOS[number] if number < len(SCENARIOS) else None
+        )
 
     def _deliver(self, story: Story) -> None:
         shape = choose_shape(self._rng)
@@ -205,7 +211,7 @@ class _Planner:
         rng = self._rng
         at += rng.uniform(0, _HOUR_S)
         if self._happens(self._odds.forged):
-            claim = snapshot._replace(event_id=make_id(rng, "evt"), name="inquiry.approved", status="approved")
+            claim = snapshot._replace(event_id=make_id(self._ids, "evt"), name="inquiry.approved", status="approved")
             signing = rng.choice((Signing.FORGED, Signing.UNSIGNED))
             body = write_body(claim, "inquiry", choose_shape(rng))
             self._add(Planned(at, claim.event_id, Kind.FORGED, signing, claim.inquiry_id, body))

@@ -66,7 +66,7 @@ class _Stream:
         for start in count_from(step=_BETWEEN_INQUIRIES_S):
             while self._waiting and self._waiting[0][0] < start:
                 yield heappop(self._waiting)[2]
-            for told in tell(self._rng, self._begin + timedelta(seconds=start), templates).told:
+            for told in tell(self._rng, self._rng, self._begin + timedelta(seconds=start), templates).told:
                 self._expect(told)
 
     def _expect(self, told: Told) -> None:

@@ -113,11 +113,13 @@ class Story(NamedTuple):
     expected: Expected
 
 
-def tell(rng: Random, started_at: datetime, templates: tuple[str, ...], scenario: Scenario | None = None) -> Story:
+def tell(
+    rng: Random, ids: Random, started_at: datetime, templates: tuple[str, ...], scenario: Scenario | None = None
+) -> Story:
     """One inquiry whose first event occurs at `started_at` (UTC, cut to milliseconds), by the scenario or by chance."""
     started_at = started_at.replace(microsecond=started_at.microsecond // 1000 * 1000)
     scenario = scenario or choose(rng)
-    narrator = _Narrator(rng, started_at, rng.choice(templates))
+    narrator = _Narrator(rng, ids, started_at, rng.choice(templates))
     told = tuple(narrator.tell(effect, name) for effect, name in read_script(scenario.script))
     return Story(narrator.inquiry_id, scenario, told, narrator.expected)
 
@@ -142,13 +144,14 @@ def make_id(rng: Random, prefix: str) -> str:
 class _Narrator:
     """Goes through one script and keeps what Persona would know of the inquiry meanwhile."""
 
-    def __init__(self, rng: Random, started_at: datetime, template_id: str) -> None:
-        self.inquiry_id = make_id(rng, "inq")
+    def __init__(self, rng: Random, ids: Random, started_at: datetime, template_id: str) -> None:
+        self.inquiry_id = make_id(ids, "inq")
         self.expected = Expected()
         self._rng = rng
+        self._ids = ids
         self._now = started_at
         self._template_id = template_id
-        self._account_id = make_id(rng, "act")
+        self._account_id = make_id(ids, "act")
         self._reference_id: str | None = f"user-{rng.randrange(10**6):06d}"
         self._times: dict[str, datetime] = {}
 
@@ -169,12 +172,12 @@ class _Narrator:
         if name not in _OTHERS:
             return Told(snapshot, "inquiry", Effect.IGNORED)
         payload_type, prefix, status = _OTHERS[name]
-        other = snapshot._replace(inquiry_id=make_id(self._rng, prefix), status=status, reference_id=None)
+        other = snapshot._replace(inquiry_id=make_id(self._ids, prefix), status=status, reference_id=None)
         return Told(other, payload_type, Effect.IGNORED)
 
     def _snapshot(self, name: str) -> Snapshot:
         return Snapshot(
-            make_id(self._rng, "evt"),
+            make_id(self._ids, "evt"),
             self.inquiry_id,
             name,
             self._now,

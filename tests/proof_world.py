@@ -9,8 +9,8 @@ from adapters.kafka_log.record import RecordReader
 from adapters.memory import MemoryLedger
 from adapters.persona.body import read_body
 from consumers.batch import read_slices, write_batch
-from consumers.inquiry_proof import Prover
-from consumers.partition_log import Auditor
+from consumers.proof.inquiry import Prover
+from consumers.proof.partition import Auditor
 from domain.books import Position
 from domain.errors import Undecodable
 from domain.event import Record
@@ -69,7 +69,7 @@ class World:
             yield Piece(records, [lost for lost in self.damage if at <= lost.first < following], following)
 
     def rows(self, inquiry_ids: Collection[str]) -> Mapping[str, Rows]:
-        """`consumers.audit.Rows`."""
+        """`consumers.proof.audit.Rows`."""
         return {key: self._rows(key) for key in inquiry_ids}
 
     def _rows(self, inquiry_id: str) -> Rows:
@@ -80,19 +80,19 @@ class World:
         return Rows(decisions[0] if decisions else None, history, revisions, records)
 
     def inquiries(self, partition: int) -> list[str]:
-        """`consumers.audit.Rows`."""
+        """`consumers.proof.audit.Rows`."""
         return sorted({row["inquiry_id"] for row in self.views["current_decision"]})
 
     def quarantine(self, partition: int) -> list[Row]:
-        """`consumers.audit.Rows`."""
+        """`consumers.proof.audit.Rows`."""
         return self.views["quarantine"]
 
     def quarantined_at(self, places: Collection[tuple[int, int]]) -> list[Row]:
-        """`consumers.audit.Rows`."""
+        """`consumers.proof.audit.Rows`."""
         return [row for row in self.views["quarantine"] if (row["partition"], row["offset"]) in places]
 
     def books(self) -> list[Row]:
-        """`consumers.audit.Rows`."""
+        """`consumers.proof.audit.Rows`."""
         return self.views["books"]
 
 

@@ -14,7 +14,7 @@ from adapters.persona.simulator.plan import Signing
 from adapters.settings import Settings, SourceSettings
 from adapters.web.intake import Arrival, Intake
 from consumers.bootstrap.proof import record_proof
-from consumers.record_proof import RecordProof
+from consumers.proof.record import RecordProof
 from domain.event import Placement, Record, from_millis
 
 SECRET, OLD_SECRET, EU_SECRET = "wbhsec_current", "wbhsec_old", "wbhsec_eu"

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapters.settings import Settings
-from consumers.audit import Part, audit_inquiries, audit_partition, conclude
 from consumers.bootstrap.parallel import Reached, work_on
 from consumers.bootstrap.parts import check_schema, rules, topic
 from consumers.bootstrap.servers import bootstrap_of, database_of
-from consumers.explain import explain
-from consumers.inquiry_proof import Prover
-from consumers.partition_log import Auditor, Outcome
-from consumers.record_proof import RecordProof
+from consumers.proof.audit import Part, audit_inquiries, audit_partition, conclude
+from consumers.proof.explain import explain
+from consumers.proof.inquiry import Prover
+from consumers.proof.partition import Auditor, Outcome
+from consumers.proof.record import RecordProof
 from domain.books import Position, check_position
 from domain.errors import PositionError, RulesError
 from domain.ports import Decode
@@ -30,8 +30,8 @@ _PIECE = 50
 
 @contextmanager
 def explainer(said: Settings) -> Iterator[Callable[[str], dict[str, Any] | None]]:
-    """Inquiry id → why it is what it is (`consumers.explain`); None where the ledger does not know it. Thread-safe.
-    LedgerUnavailable, LogUnavailable, SchemaError, TopicError; connects when it is first asked."""
+    """Inquiry id → why it is what it is (`consumers.proof.explain`); None where the ledger does not know it.
+    Thread-safe. LedgerUnavailable, LogUnavailable, SchemaError, TopicError; connects when it is first asked."""
     with _lookup(said) as lookup:
         prover = _prover(said, lookup)
 

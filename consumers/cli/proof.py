@@ -11,11 +11,11 @@ import typer
 
 from consumers import bootstrap
 from consumers.cli.output import print_json, print_pairs, print_table, progress, say
-from consumers.record_proof import Signature
+from consumers.proof.record import Signature
 from domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from consumers.partition_log import Outcome
+    from consumers.proof.partition import Outcome
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 

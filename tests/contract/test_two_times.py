@@ -45,7 +45,7 @@ logs = given(events=deliveries() | redacted_logs, together=st.integers(1, 3), si
 
 
 @pytest.mark.parametrize("readable", ["memory"], indirect=True)
-@settings(law, max_examples=300)
+@settings(law, max_examples=200)
 @logs
 def test_any_two_times_fold_what_a_ledger_of_those_records_shows(
     readable: MakeReadable, events: list[Event], together: int, sizes: list[int], saying: Saying
@@ -54,7 +54,7 @@ def test_any_two_times_fold_what_a_ledger_of_those_records_shows(
 
 
 @pytest.mark.parametrize("readable", ["postgres"], indirect=True)
-@settings(law, max_examples=100)
+@settings(law, max_examples=60)
 @logs
 def test_so_they_do_on_postgres(
     readable: MakeReadable, events: list[Event], together: int, sizes: list[int], saying: Saying

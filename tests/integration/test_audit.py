@@ -16,10 +16,10 @@ from adapters.ledger.columns import COLUMNS
 from adapters.ledger.snapshot import LedgerSnapshot
 from adapters.persona.body import read_body
 from adapters.settings import Settings
-from consumers.audit import audit_partition, conclude
 from consumers.bootstrap import proof
-from consumers.ledger_rows import Finding, expect, quarantine_row
-from consumers.partition_log import Auditor
+from consumers.proof.audit import audit_partition, conclude
+from consumers.proof.partition import Auditor
+from consumers.proof.rows import Finding, expect, quarantine_row
 from domain.books import Quarantined
 from domain.errors import QuarantineReason
 from domain.event import Placement, Sighting

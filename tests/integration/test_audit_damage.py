@@ -15,7 +15,7 @@ from adapters.kafka_log.lookup import KafkaLookup
 from adapters.kafka_log.topic import KafkaTopic
 from adapters.ledger.snapshot import LedgerSnapshot
 from consumers.bootstrap import proof
-from consumers.inquiry_proof import LOST_PROBLEMS
+from consumers.proof.inquiry import LOST_PROBLEMS
 from domain.proof import Lost
 from tests.integration.scene import Scene
 from tests.integration.test_audit import append, audit, settings_of

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,11 +18,16 @@ import pytest
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.ledger import query as query_module
 from adapters.ledger.query import LedgerQuery
+from adapters.ledger.read import LedgerReader
 from adapters.ledger.schema import migrate
+from adapters.ledger.write import PostgresLedger
 from consumers.cli import main
 from domain.errors import LedgerUnavailable, SchemaError
+from domain.event import Sighting
 from domain.reading import Wanted
 from tests.integration.notices_seen import TOPIC, Mover, listening, measure, until_listening
+from tests.ledgers import Views, project
+from tests.readers import happened
 
 Question = Callable[[LedgerQuery], Awaitable[object]]
 
@@ -219,6 +224,19 @@ def test_a_user_without_the_role_is_told_which_one_it_lacks(database_url: str, a
                 asyncio.run(_read_books(as_reader(database_url)))
         finally:
             admin.execute(f"GRANT ledger_reader TO {name}")
+
+
+def test_the_commands_read_the_same_records_as_the_servers(database_url: str, as_reader: Callable[[str], str]) -> None:
+    with closing(PostgresLedger(database_url, TOPIC)) as ledger, LedgerReader(as_reader(database_url)) as reader:
+        said = [happened("created", reference_id="user-1"), happened("redacted", second=2)]
+        project(Views(ledger, TOPIC, reader.view), said)
+        assert reader.records("inq_1") == asyncio.run(_read_records(as_reader(database_url)))
+        assert "user" not in repr(reader.records("inq_1"))
+
+
+async def _read_records(url: str) -> Sequence[Sighting]:
+    async with LedgerQuery(url, TOPIC) as query:
+        return await query.records("inq_1")
 
 
 async def _read_books(url: str) -> None:

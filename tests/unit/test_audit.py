@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.audit import audit_inquiries, audit_partition, conclude
-from consumers.partition_log import Outcome
+from consumers.proof.audit import audit_inquiries, audit_partition, conclude
+from consumers.proof.partition import Outcome
 from domain.event import Record
 from domain.proof import Damage, Lost
 from tests.bodies import document, dump

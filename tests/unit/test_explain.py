@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from consumers.explain import explain
-from consumers.sentences import describe_step
+from consumers.proof.explain import explain
+from consumers.proof.sentences import describe_step
 from domain.event import Record
 from domain.lifecycle import Edge, Lifecycle, Reason, Verdict
 from domain.proof import Lost

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from adapters.persona.examples import example_delivery
-from consumers.record_proof import Signature
+from consumers.proof.record import Signature
 from domain.event import Record
 from tests.bodies import changed, document, dump, put
 from tests.proofs import (

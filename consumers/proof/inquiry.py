@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from consumers.ledger_rows import Expected, Finding, Stored, compare_inquiry, expect, name_place
-from consumers.record_proof import Examined
+from consumers.proof.record import Examined
+from consumers.proof.rows import Expected, Finding, Stored, compare_inquiry, expect, name_place
 from domain.errors import Undecodable
 from domain.event import Record, Sighting
 from domain.inquiry import Rules

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from consumers.inquiry_proof import Examine
-from consumers.ledger_rows import Finding, name_place, place_of
-from consumers.record_proof import Examined
+from consumers.proof.inquiry import Examine
+from consumers.proof.record import Examined
+from consumers.proof.rows import Finding, name_place, place_of
 from domain.books import Count, Position, Quarantined
 from domain.errors import Undecodable
 from domain.event import Record, Sighting

@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from consumers.inquiry_proof import LOST_PROBLEMS, InquiryProof, Prover
-from consumers.ledger_rows import (
+from consumers.proof.inquiry import LOST_PROBLEMS, InquiryProof, Prover
+from consumers.proof.partition import Auditor, Outcome, PartitionLog, Reached, read_partition
+from consumers.proof.rows import (
     LOCATION,
     Expected,
     Finding,
@@ -25,7 +26,6 @@ from consumers.ledger_rows import (
     name_place,
     quarantine_row,
 )
-from consumers.partition_log import Auditor, Outcome, PartitionLog, Reached, read_partition
 from domain.books import Count, Position
 from domain.event import Sighting
 from domain.inquiry import Rules
@@ -41,7 +41,7 @@ class Rows(Protocol):
     """The views as they were at one moment."""
 
     def rows(self, inquiry_ids: Collection[str]) -> Mapping[str, Any]:
-        """Inquiry id → `consumers.ledger_rows.Stored`."""
+        """Inquiry id → `consumers.proof.rows.Stored`."""
 
     def inquiries(self, partition: int) -> Sequence[str]:
         """The inquiries of which any row names this partition."""

@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from consumers.audit import Rows, compare_quarantined
-from consumers.inquiry_proof import Found, InquiryProof, Prover
-from consumers.ledger_rows import Expected, Stored, ViewRow
-from consumers.sentences import describe_decision, describe_step
+from consumers.proof.audit import Rows, compare_quarantined
+from consumers.proof.inquiry import Found, InquiryProof, Prover
+from consumers.proof.rows import Expected, Stored, ViewRow
+from consumers.proof.sentences import describe_decision, describe_step
 from domain.aggregate import Entry
 from domain.event import content, order_key
 from domain.history import log_order

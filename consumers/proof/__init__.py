@@ -1,0 +1,1 @@
+"""Proof: a ledger compared with its log, row by row, and each record with what it says of itself. Pure."""

@@ -3,6 +3,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
+
+# Test processes side by side, each with a Kafka and a Postgres of its own.
+WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
 # A real delivery, where the checkout has one beside it: the demo sends it as well.
@@ -23,7 +26,7 @@ demo: setup
 	$(BIN)/inquiry-ledger demo $(CAPTURED:%=--delivery %)
 
 test: setup
-	$(BIN)/pytest tests/unit tests/contract tests/integration
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/unit tests/contract tests/integration
 
 # The page in a real Chromium (Debian: apt-get install chromium). New pictures for the documentation: --screenshots.
 browser: setup

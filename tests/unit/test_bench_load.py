@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +18,10 @@ from adapters.reference.edge_load import inquiry_id, make_requests
 from adapters.reference.http_load import Load, PacedLoad, centiles, due_times, is_whole, measure
 from adapters.reference.read_load import make_reads
 from adapters.reference.wait_load import sum_up
+from consumers.bench import Measurement
+from consumers.bootstrap.benches import open_files
+from consumers.cli.workers import Workers
+from domain.errors import UsageError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
@@ -132,3 +138,31 @@ def test_waiting_is_counted_from_the_acknowledgement() -> None:
     assert waited.p50_ms == pytest.approx(20)
     assert waited.max_ms == pytest.approx(20)
     assert (waited.undecided, waited.unanswered) == (1, 1)
+
+
+def test_figures_of_several_runs_are_shown_with_their_median() -> None:
+    measured = Measurement("wait", "on one machine", ({"p50_ms": 30.0}, {"p50_ms": 20.0}, {"p50_ms": 1_500.0}))
+    assert measured.to_mapping()["median"] == {"p50_ms": 30.0}
+    row = {"figure": "p50_ms", "run 1": "30.00", "run 2": "20.00", "run 3": "1,500", "median": "30.00"}
+    assert measured.to_rows() == [row]
+
+
+def test_too_few_files_are_an_error_that_says_how_many_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits, told = [(1_024, 4_096)], []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[0])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: told.append(wanted))
+    open_files(1_000)
+    assert told == []
+    open_files(4_096)
+    assert told == [(4_096, 4_096)]
+    with pytest.raises(UsageError, match=r"4096 files open, 5256 are needed.*ulimit"):
+        open_files(5_256)
+    limits[0] = (1_024, resource.RLIM_INFINITY)
+    open_files(5_256)
+    assert told[-1] == (5_256, resource.RLIM_INFINITY)
+
+
+def test_a_worker_that_ends_tells_how_much_memory_it_had() -> None:
+    with Workers(None) as workers:
+        workers.start("lifecycle", os.environ)
+        assert 5 < workers.end("lifecycle") < 2_000

@@ -208,14 +208,14 @@ def test_what_is_signed_is_accepted_in_time_and_nothing_else(body: bytes, at: in
 
 
 def test_one_secret_and_one_kilobyte_take_microseconds() -> None:
-    """Measured 6 µs; the bound leaves room for a busy machine."""
+    """Measured 6 µs of this thread's own time; the bound leaves room for a busy machine."""
     checker, body = SignatureChecker((SECRET,), TOLERANCE_S), b"x" * 1024
     header = sign(SECRET, body, NOW)
 
     def run() -> float:
-        begin = time.perf_counter()
-        for _ in range(1000):
+        begin = time.thread_time()
+        for _ in range(100):
             checker.check(header, body, NOW)
-        return (time.perf_counter() - begin) / 1000
+        return (time.thread_time() - begin) / 100
 
-    assert min(run() for _ in range(5)) < 50e-6
+    assert min(run() for _ in range(50)) < 50e-6

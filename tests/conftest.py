@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -47,9 +48,29 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def kafka(data_dir: Path) -> Iterator[EmbeddedKafka]:
-    """The session's broker. Tests that stop or kill one start their own."""
+    """The session's broker. Tests that stop or kill one take the other."""
     with EmbeddedKafka(data_dir / "kafka") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def _other_kafka(data_dir: Path) -> Iterator[EmbeddedKafka]:
+    with EmbeddedKafka(data_dir / "unsteady-kafka") as server:
+        yield server
+
+
+@pytest.fixture
+def unsteady_kafka(_other_kafka: EmbeddedKafka) -> Iterator[EmbeddedKafka]:
+    """A broker that a test may stop and kill, and that the next one finds running."""
+    yield _other_kafka
+    if not _other_kafka.is_running:
+        _other_kafka.start()
+
+
+@pytest.fixture
+def unsteady_topic(unsteady_kafka: EmbeddedKafka) -> str:
+    """A new topic of that broker, with six partitions."""
+    return _make_topic(unsteady_kafka)
 
 
 @pytest.fixture(scope="session")
@@ -65,13 +86,14 @@ def postgres(data_dir: Path) -> Iterator[EmbeddedPostgres]:
 def make_topic(kafka: EmbeddedKafka) -> Callable[[int], str]:
     """Makes a new topic with so many partitions."""
 
-    def make(partitions: int = 6) -> str:
-        name = f"events-{next(_numbers)}"
-        with KafkaTopic(kafka.bootstrap, name) as topic:
-            topic.create(partitions)
-        return name
+    return partial(_make_topic, kafka)
 
-    return make
+
+def _make_topic(kafka: EmbeddedKafka, partitions: int = 6) -> str:
+    name = f"events-{next(_numbers)}"
+    with KafkaTopic(kafka.bootstrap, name) as topic:
+        topic.create(partitions)
+    return name
 
 
 @pytest.fixture

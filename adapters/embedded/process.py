@@ -149,6 +149,11 @@ class EmbeddedServer(ABC):
             raise EmbeddedError(f"{self.name} is not running")
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -9,7 +9,6 @@ import pytest
 
 from adapters.embedded.kafka import EmbeddedKafka
 from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.kafka_log.topic import KafkaTopic
 from adapters.ledger.schema import migrate
 from tests.integration.scene import Running, Scene, running, wait_until
 from tests.integration.traffic import load
@@ -46,18 +45,15 @@ def interrupt(projector: Running, end: Callable[[], None]) -> None:
 
 
 def test_kafka_is_killed_and_stopped_under_load(
-    database_url: str, data_dir: Path, request: pytest.FixtureRequest
+    unsteady_kafka: EmbeddedKafka, unsteady_topic: str, database_url: str
 ) -> None:
-    with EmbeddedKafka(data_dir / request.node.name) as kafka:
-        with KafkaTopic(kafka.bootstrap, "events") as log:
-            log.create(6)
-        scene = Scene(kafka.bootstrap, "events", database_url)
-        with running(scene, max_records=50):
-            with load(scene.bootstrap, scene.topic, 6):
-                for end in (kafka.kill, kafka.stop):
-                    moves(scene)
-                    end()
-                    kafka.start()
-                    moves(scene)
-            wait_until(scene.is_at_end)
-        scene.check()
+    scene = Scene(unsteady_kafka.bootstrap, unsteady_topic, database_url)
+    with running(scene, max_records=50):
+        with load(scene.bootstrap, scene.topic, 6):
+            for end in (unsteady_kafka.kill, unsteady_kafka.stop):
+                moves(scene)
+                end()
+                unsteady_kafka.start()
+                moves(scene)
+        wait_until(scene.is_at_end)
+    scene.check()

@@ -15,6 +15,10 @@ from tests.integration.traffic import append_all, traffic
 FROZEN_AT = {"polled": False, "begin": False, "loaded": True}
 
 
+#: Half as long as in production.
+SESSION_MS = 5_000
+
+
 class Haunted(NamedTuple):
     """One frozen in the midst of its work, and its successor."""
 
@@ -49,8 +53,9 @@ def haunt(start: Callable[..., Worker], scene: Scene, step: str) -> Haunted:
     """Freeze one at its third batch, and start the other."""
     append_all(scene.bootstrap, scene.topic, traffic(4, 2_400)[:1_200])
     group = new_group()
-    zombie = start(scene, group=group, step=step, turn=3, deed=int(signal.SIGSTOP))
+    zombie = start(scene, group=group, session_ms=SESSION_MS, step=step, turn=3, deed=int(signal.SIGSTOP))
     assert zombie.wait_for_step() == step
     wait_until(zombie.is_frozen)
     assert not scene.is_at_end()
-    return Haunted(scene, zombie, start(scene, group=new_group() if FROZEN_AT[step] else group))
+    successor = start(scene, group=new_group() if FROZEN_AT[step] else group, session_ms=SESSION_MS)
+    return Haunted(scene, zombie, successor)

@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -23,19 +23,6 @@ NOWHERE = "127.0.0.1:1"
 
 #: No waiting for a broker, on a machine that is busy.
 AT_ONCE_S = 0.5
-
-
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
-    """A broker that a test may kill."""
-    with EmbeddedKafka(tmp_path / "kafka") as server:
-        yield server
-
-
-def create(kafka: EmbeddedKafka, name: str) -> str:
-    with KafkaTopic(kafka.bootstrap, name) as topic:
-        topic.create(3)
-    return name
 
 
 class Sender:
@@ -118,7 +105,8 @@ def test_nothing_is_appended_and_nothing_waits_without_a_broker() -> None:
 def test_nothing_is_appended_to_a_topic_that_is_missing(kafka: EmbeddedKafka) -> None:
     appender = KafkaAppender(kafka.bootstrap, "missing")
     assert isinstance(appender.append(b"inq_1", b"{}", []).exception(0), LogUnavailable)
-    create(kafka, "missing")
+    with KafkaTopic(kafka.bootstrap, "missing") as topic:
+        topic.create(3)
     wait_for(appender.is_ready)
     assert appender.append(b"inq_1", b"{}", []).result(10).offset == 0
     appender.close()
@@ -177,19 +165,20 @@ def test_a_topic_that_vanishes_makes_nobody_wait(kafka: EmbeddedKafka, topic: st
     wait_for_all(sender.futures())
 
 
-def test_what_was_acknowledged_is_in_the_log_though_the_broker_was_killed(own_kafka: EmbeddedKafka) -> None:
+def test_what_was_acknowledged_is_in_the_log_though_the_broker_was_killed(
+    unsteady_kafka: EmbeddedKafka, unsteady_topic: str
+) -> None:
     """And it goes on within seconds once the broker is back, twice over."""
-    topic = create(own_kafka, "events")
-    with appending(own_kafka.bootstrap, topic) as appender, Sender(appender) as sender:
-        for end in (own_kafka.kill, own_kafka.stop):
+    with appending(unsteady_kafka.bootstrap, unsteady_topic) as appender, Sender(appender) as sender:
+        for end in (unsteady_kafka.kill, unsteady_kafka.stop):
             sender.wait_for_more(300)
             end()
-            own_kafka.start()
+            unsteady_kafka.start()
             sender.wait_for_more(300, within_s=10)
     wait_for_all(sender.futures())
     assert sender.longest_s < AT_ONCE_S
     found = {(record.placement.partition, record.placement.offset): record for record in
-             read_all(own_kafka, topic).records}  # fmt: skip
+             read_all(unsteady_kafka, unsteady_topic).records}  # fmt: skip
     acknowledged = sender.acknowledged()
     for value, appended in acknowledged.items():
         record = found[appended.partition, appended.offset]
@@ -199,27 +188,29 @@ def test_what_was_acknowledged_is_in_the_log_though_the_broker_was_killed(own_ka
     assert set(values) <= {value for value, _ in sender.sent}
 
 
-def test_a_broker_that_stays_away_settles_every_future_and_is_found_again(own_kafka: EmbeddedKafka) -> None:
-    topic = create(own_kafka, "events")
-    with appending(own_kafka.bootstrap, topic) as appender, Sender(appender) as sender:
+def test_a_broker_that_stays_away_settles_every_future_and_is_found_again(
+    unsteady_kafka: EmbeddedKafka, unsteady_topic: str
+) -> None:
+    with appending(unsteady_kafka.bootstrap, unsteady_topic) as appender, Sender(appender) as sender:
         sender.wait_for_more(100)
-        own_kafka.kill()
+        unsteady_kafka.kill()
         waiting = sender.futures()
         wait_for(lambda: not appender.is_ready(), DELIVERY_TIMEOUT_MS / 1000 + 5)
         wait_for_all(waiting)
         wait_for(lambda: all(future.done() for future in sender.futures()), 15)
-        own_kafka.start()
+        unsteady_kafka.start()
         sender.wait_for_more(100, within_s=10)
     failures = [future.exception() for future in sender.futures() if future.exception()]
     assert all(isinstance(failure, LogUnavailable) for failure in failures)
-    assert set(sender.acknowledged()) <= {record.value for record in read_all(own_kafka, topic).records}
+    assert set(sender.acknowledged()) <= {record.value for record in read_all(unsteady_kafka, unsteady_topic).records}
 
 
-def test_closing_while_the_broker_is_away_settles_every_future_in_time(own_kafka: EmbeddedKafka) -> None:
-    topic = create(own_kafka, "events")
-    appender = KafkaAppender(own_kafka.bootstrap, topic)
+def test_closing_while_the_broker_is_away_settles_every_future_in_time(
+    unsteady_kafka: EmbeddedKafka, unsteady_topic: str
+) -> None:
+    appender = KafkaAppender(unsteady_kafka.bootstrap, unsteady_topic)
     wait_for(appender.is_ready)
-    own_kafka.kill()
+    unsteady_kafka.kill()
     futures = [appender.append(b"inq_1", b"{}", []) for _ in range(10)]
     began = time.monotonic()
     appender.close(1.0)

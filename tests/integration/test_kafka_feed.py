@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
@@ -258,18 +257,19 @@ def test_what_a_callback_raises_comes_out_and_it_is_asked_again(kafka: EmbeddedK
     member.feed.close()
 
 
-def test_reading_goes_on_where_it_was_though_the_broker_was_killed(tmp_path: Path) -> None:
-    with EmbeddedKafka(tmp_path / "kafka") as kafka, KafkaTopic(kafka.bootstrap, "events") as topic:
-        topic.create(2)
-        with joined(kafka.bootstrap, "events") as member:
-            for first in (0, 50):
-                append(kafka, "events", [b"%03d" % number for number in range(first, first + 50)])
-                last = b"%03d" % (first + 49)
-                member.poll_through(partial(has_read, member, last))
-                kafka.kill()
-                assert not member.feed.poll(0.1)
-                kafka.start()
-    assert [record.value for record in member.records] == [b"%03d" % number for number in range(100)]
+def test_reading_goes_on_where_it_was_though_the_broker_was_killed(
+    unsteady_kafka: EmbeddedKafka, unsteady_topic: str
+) -> None:
+    values = [b"%03d" % number for number in range(100)]
+    with joined(unsteady_kafka.bootstrap, unsteady_topic) as member:
+        append(unsteady_kafka, unsteady_topic, values[:50])
+        member.poll_through(partial(has_read, member, values[49]))
+        unsteady_kafka.kill()
+        assert not member.feed.poll(0.1)
+        unsteady_kafka.start()
+        append(unsteady_kafka, unsteady_topic, values[50:])
+        member.poll_through(partial(has_read, member, values[99]))
+    assert [record.value for record in member.records] == values
     assert member.gaps == 0
 
 

@@ -18,6 +18,12 @@ from tests.feeds import Member, appending, joined, wait_for
 ALL = set(range(6))
 
 
+@pytest.fixture(autouse=True)
+def _often_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member hears with a heartbeat that partitions move: ten times as soon as in production."""
+    monkeypatch.setattr(feed_module, "HEARTBEAT_INTERVAL_MS", 300)
+
+
 def take_turns(members: Sequence[Member], condition: Callable[[], bool]) -> None:
     """Poll all of them until it holds: each needs the others to answer when partitions move."""
 
@@ -92,10 +98,9 @@ def test_a_member_that_the_group_dropped_loses_its_partitions_and_joins_again(ka
 
 @pytest.mark.parametrize("others", [1, 2])
 def test_whom_the_group_dropped_claims_nothing_of_what_others_have_by_then(
-    kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch, others: int
+    kafka: EmbeddedKafka, topic: str, others: int
 ) -> None:
     """Or the leader would wait for ever for it to hand over what it does not have."""
-    monkeypatch.setattr(feed_module, "HEARTBEAT_INTERVAL_MS", 300)
     group = f"{topic}-group"
     with (
         KafkaAdminClient(bootstrap_servers=kafka.bootstrap) as admin,
@@ -122,7 +127,6 @@ def test_a_member_that_does_not_poll_in_time_loses_its_partitions(
     kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_module, "_POLL_INTERVAL_MS", 2_000)
-    monkeypatch.setattr(feed_module, "HEARTBEAT_INTERVAL_MS", 300)
     with joined(kafka.bootstrap, topic) as slow, joined(kafka.bootstrap, topic) as other:
         slow.poll_until(lambda: slow.owned == ALL)
         other.poll_until(lambda: other.owned == ALL)

@@ -149,15 +149,14 @@ def test_settings_for_security_reach_the_client(kafka: EmbeddedKafka, monkeypatc
     assert "secret" not in str(refused.value)
 
 
-def test_a_broker_that_comes_back_is_found_again(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with EmbeddedKafka(tmp_path_factory.mktemp("kafka")) as kafka, KafkaTopic(kafka.bootstrap, "events") as opened:
-        opened.create(2)
+def test_a_broker_that_comes_back_is_found_again(unsteady_kafka: EmbeddedKafka, unsteady_topic: str) -> None:
+    with KafkaTopic(unsteady_kafka.bootstrap, unsteady_topic) as opened:
         assert opened.group_offsets("nobody") == {}
         before = opened.inspect()
-        kafka.kill()
+        unsteady_kafka.kill()
         with pytest.raises(LogUnavailable):
             opened.inspect()
-        kafka.start()
+        unsteady_kafka.start()
         wait_for(lambda: ask(opened) == before, within_s=15)
 
 

@@ -80,6 +80,12 @@ class KafkaTopic:
             found = self._describe(client)
         return LogState(cluster_id, found["topic_id"], offsets)
 
+    def ends(self) -> dict[int, int]:
+        """Partition → the last stable offset: what `inspect` says of it, for a quarter of the work."""
+        with translated(self._bootstrap, self._topic):
+            client = self._connect()
+            return _list(client, _partitions(self._topic, self._describe(client)), OffsetSpec.LATEST)
+
     def identify(self) -> str:
         """The topic's id (KIP-516): another topic of the same name has another. In about a millisecond."""
         with translated(self._bootstrap, self._topic):
@@ -144,10 +150,20 @@ class KafkaTopic:
 
 def _offsets(client: Any, topic: str, found: Any) -> dict[int, tuple[int, int]]:
     """Partition → (first offset, end for a reader of what is committed)."""
-    partitions = [TopicPartition(topic, number) for number in sorted(p["partition_index"] for p in found["partitions"])]
-    first = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-    end = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST), IsolationLevel.READ_COMMITTED)
-    return {partition.partition: (first[partition].offset, end[partition].offset) for partition in partitions}
+    partitions = _partitions(topic, found)
+    first, end = _list(client, partitions, OffsetSpec.EARLIEST), _list(client, partitions, OffsetSpec.LATEST)
+    return {number: (first[number], end[number]) for number in first}
+
+
+def _partitions(topic: str, found: Any) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for number in sorted(p["partition_index"] for p in found["partitions"])]
+
+
+def _list(client: Any, partitions: list[TopicPartition], which: Any) -> dict[int, int]:
+    """Partition → offset, for a reader of what is committed."""
+    wanted = dict.fromkeys(partitions, which)
+    found = client.list_partition_offsets(wanted, IsolationLevel.READ_COMMITTED)
+    return {partition.partition: found[partition].offset for partition in partitions}
 
 
 def _compare(name: str, wanted: str, actual: str | None) -> str | None:

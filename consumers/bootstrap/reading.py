@@ -70,7 +70,7 @@ def api_parts(said: Settings) -> Iterator[ApiParts]:
             explain=explain,
             rules=made_by,
             lifecycle=draw_lifecycle(made_by),
-            log_ends=partial(_ends, log),
+            log_ends=log.ends,
             find_problems=_problems(said, log, made_by),
             topic=said.topic,
             access=Access(said.api_tokens or (), time.time),
@@ -92,10 +92,6 @@ def draw_lifecycle(made_by: Rules) -> Mapping[str, object]:
     """The table, as JSON has it."""
     cells = [to_mapping(cell) for cell in made_by.lifecycle.cells()]
     return {"lifecycle_version": made_by.lifecycle.version, "cells": cells}
-
-
-def _ends(log: KafkaTopic) -> dict[int, int]:
-    return {partition: end for partition, (_, end) in log.inspect().offsets.items()}
 
 
 def _problems(said: Settings, log: KafkaTopic, made_by: Rules) -> Callable[[], Sequence[str]]:

@@ -59,8 +59,9 @@ def test_a_topic_that_is_there_is_not_altered(fresh: KafkaTopic) -> None:
 def test_a_topic_says_where_it_begins_and_ends(kafka: EmbeddedKafka, topic: str, admin: KafkaAdminClient) -> None:
     (first, *_) = append(kafka, topic, [b"1", b"2", b"3"])
     with KafkaTopic(kafka.bootstrap, topic) as opened:
-        state = opened.inspect()
+        state, ends = opened.inspect(), opened.ends()
     assert state.offsets == {partition: (0, 3 if partition == first.partition else 0) for partition in range(6)}
+    assert ends == {partition: end for partition, (_, end) in state.offsets.items()}
     assert list(state.offsets) == list(range(6))
     assert UUID(state.topic_id)
     assert state.cluster_id == admin.describe_cluster()["cluster_id"]

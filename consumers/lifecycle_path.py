@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from consumers.lifecycle_drawing import applied
@@ -63,10 +64,14 @@ def _extent(moves: Iterable[Move]) -> tuple[float, float]:
     return min([_TOP, *(y - _MARGIN for y in heights)]), max([_BOTTOM, *(y + _MARGIN for y in heights)])
 
 
-def _documented() -> Iterator[Move]:
-    for status, _, step in applied(Lifecycle().cells()):
-        if step.edge is Edge.DOCUMENTED and step.to_status:
-            yield Move(status, step.to_status, step.edge)
+@cache
+def _documented() -> tuple[Move, ...]:
+    """Once a process: to compile the table takes longer than all else of a page."""
+    return tuple(
+        Move(status, step.to_status, step.edge)
+        for status, _, step in applied(Lifecycle().cells())
+        if step.edge is Edge.DOCUMENTED and step.to_status
+    )
 
 
 def _tell(moves: Sequence[Move]) -> str:

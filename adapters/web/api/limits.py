@@ -75,6 +75,7 @@ class Limiter:
             await turn.give_up()
         finally:
             turn.end()
+            del scope[_KEY]  # or each request would leave a cycle: scope, turn, send, scope
 
     async def _read(self, scope: Scope, receive: Receive) -> Receive:
         """The whole body first: what comes after it is only that the client goes away."""

@@ -44,7 +44,7 @@ docs: setup
 	$(BIN)/python -m tests.repo.reference
 
 bench: setup
-	$(BIN)/inquiry-ledger bench
+	for what in projector edge api wait; do $(BIN)/inquiry-ledger bench $$what || exit 1; done
 
 # Bring the pinned versions up to date.
 lock: setup
